@@ -1,0 +1,26 @@
+/** What a caller may ask for, as `resource:verb`. Administration scopes belong to operator keys only. */
+export const INFERENCE_SCOPES = ['completions:create', 'models:read', 'self:read'] as const;
+export const ADMIN_SCOPES = ['keys:read', 'keys:write', 'tiers:read', 'self:read'] as const;
+export type Scope = (typeof INFERENCE_SCOPES)[number] | (typeof ADMIN_SCOPES)[number];
+
+/** What one key is given beyond, or below, its tier. `null` = as the tier says. */
+export interface KeyGrants {
+  agents: string[];
+  skills: string[];
+  models: string[] | null;
+  requestsPerMinute: number | null;
+}
+
+/**
+ * Who is asking, verified. Made by auth from a key, or by the CLI for whoever can read the home folder
+ * (`kind: 'operator'`); everything behind the guards takes it as its first argument.
+ */
+export interface Principal {
+  kind: 'key' | 'operator';
+  project: string;
+  keyId: string;
+  epoch: number;
+  tier: string;
+  scopes: ReadonlySet<Scope>;
+  grants: KeyGrants;
+}

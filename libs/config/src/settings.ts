@@ -1,0 +1,59 @@
+import { homedir, availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const expandHome = (path: string) => resolve(path.replace(/^~(?=$|[/\\])/, homedir()));
+
+/**
+ * The settings table: one row per environment variable (or `config.yaml` key of the same name).
+ * `secret` values may also come from the file named by `NAME_FILE` and are masked by `config show`.
+ */
+export const SETTINGS = {
+  PORT: { schema: port.default(8006), secret: false },
+  HOST: { schema: z.string().min(1).default('127.0.0.1'), secret: false },
+  CLAUDE_API_HOME: {
+    schema: z.string().min(1).transform(expandHome).default(join(homedir(), '.claude-api')),
+    secret: false,
+  },
+  DATABASE_URL: {
+    schema: z
+      .string()
+      .regex(/^postgres(ql)?:\/\//, 'must look like postgres://user:password@host:5432/name')
+      .optional(),
+    secret: true,
+  },
+  ROLE: { schema: z.enum(['all', 'api', 'worker']).default('all'), secret: false },
+  KEY_PEPPER: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
+  AUDIT_KEY: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
+  MAX_RUNS: {
+    schema: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(1024)
+      .default(2 * availableParallelism()),
+    secret: false,
+  },
+  SANDBOX: { schema: z.enum(['auto', 'bubblewrap', 'process']).default('auto'), secret: false },
+  CLAUDE_CLI_PATH: { schema: z.string().min(1).transform(expandHome).optional(), secret: false },
+  CLAUDE_CONFIG_DIR: {
+    schema: z.string().min(1).transform(expandHome).default(join(homedir(), '.claude')),
+    secret: false,
+  },
+  LOG_LEVEL: {
+    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    secret: false,
+  },
+  ANTHROPIC_API_KEY: { schema: z.string().min(1).optional(), secret: true },
+  ANTHROPIC_AUTH_TOKEN: { schema: z.string().min(1).optional(), secret: true },
+  CLAUDE_CODE_OAUTH_TOKEN: { schema: z.string().min(1).optional(), secret: true },
+  ANTHROPIC_BASE_URL: {
+    schema: z.url({ protocol: /^https?$/ }).default('https://api.anthropic.com'),
+    secret: false,
+  },
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+export type SettingValues = { [K in SettingName]: z.output<(typeof SETTINGS)[K]['schema']> };
+export type SettingSource = 'environment' | 'environment file' | 'config.yaml' | 'default' | 'unset';
