@@ -71,7 +71,12 @@ function worstCase(call: PricedCall): bigint {
   return ceilingNanoUsd(call.model, { input, output: call.maxTokens });
 }
 
-function added(bill: ModelBill | undefined, model: string, usage: TokenCounts, cost: bigint | null): ModelBill {
+function added(
+  bill: ModelBill | undefined,
+  model: string,
+  usage: TokenCounts,
+  cost: bigint | null,
+): ModelBill {
   const plus = (count: keyof TokenCounts) => {
     if (!bill) return usage[count];
     return bill[count] === null || usage[count] === null ? null : bill[count] + usage[count];
@@ -90,5 +95,8 @@ function added(bill: ModelBill | undefined, model: string, usage: TokenCounts, c
 }
 
 function sum(parts: (bigint | null)[]): bigint | null {
-  return parts.reduce<bigint | null>((total, part) => (total === null || part === null ? null : total + part), 0n);
+  return parts.reduce<bigint | null>(
+    (total, part) => (total === null || part === null ? null : total + part),
+    0n,
+  );
 }

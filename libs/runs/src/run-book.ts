@@ -132,8 +132,12 @@ function keyChanged(): AppError {
 }
 
 export function concurrencyLimited(limit: number): AppError {
-  return new AppError('concurrency_limited', `this key may have ${limit} run(s) at once: wait for one to end`, {
-    details: { limit },
-    retryAfterSeconds: 1,
-  });
+  return new AppError(
+    'concurrency_limited',
+    `this key may have ${limit} run(s) at once: wait for one to end`,
+    {
+      details: { limit },
+      retryAfterSeconds: 1,
+    },
+  );
 }

@@ -3,7 +3,11 @@ import { CredentialHealth, type Outcome } from '@app/executor';
 import type { StopReason } from './live-runs.js';
 
 /** What a caller is told about a run that brought no answer; null for one that did. */
-export function runFailure(outcome: Outcome, stoppedBy: StopReason | null, timeoutSeconds: number): AppError | null {
+export function runFailure(
+  outcome: Outcome,
+  stoppedBy: StopReason | null,
+  timeoutSeconds: number,
+): AppError | null {
   switch (outcome.status) {
     case 'succeeded':
       return null;
@@ -32,18 +36,25 @@ function failed(outcome: Extract<Outcome, { status: 'failed' }>): AppError {
     case 'credential_unavailable':
       return CredentialHealth.unavailable('refused', cause);
     case 'upstream_overloaded':
-      return new AppError('upstream_overloaded', 'the model’s API is overloaded or limits our rate: try again', {
-        details,
-        retryAfterSeconds: outcome.retryAfterSeconds ?? 5,
-        cause,
-      });
+      return new AppError(
+        'upstream_overloaded',
+        'the model’s API is overloaded or limits our rate: try again',
+        {
+          details,
+          retryAfterSeconds: outcome.retryAfterSeconds ?? 5,
+          cause,
+        },
+      );
     case 'upstream_rejected':
       return new AppError('invalid_request', `the model’s API refused the request: ${publicReason(cause)}`, {
         details,
         cause,
       });
     case 'upstream_error':
-      return new AppError('upstream_error', 'the model’s API failed or could not be reached', { details, cause });
+      return new AppError('upstream_error', 'the model’s API failed or could not be reached', {
+        details,
+        cause,
+      });
     case 'cli_crashed':
       return new AppError('cli_crashed', 'Claude Code ended without an answer', { cause });
   }

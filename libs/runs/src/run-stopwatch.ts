@@ -20,7 +20,8 @@ export class RunStopwatch {
 
   saw(event: RunEvent): void {
     if (event.type === 'started') this.startMs = Math.round(event.startMs);
-    if (event.type === 'token' && this.firstTokenMs === null) this.firstTokenMs = this.since(this.requestedAt);
+    if (event.type === 'token' && this.firstTokenMs === null)
+      this.firstTokenMs = this.since(this.requestedAt);
   }
 
   timing(): RunTiming {

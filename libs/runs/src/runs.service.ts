@@ -62,10 +62,12 @@ export class Runs implements OnModuleInit, OnModuleDestroy {
 
   /** Throws `AppError` before anything is spent. `signal` = the caller went away. */
   async start(principal: Principal, request: RunRequest, signal: AbortSignal): Promise<Run> {
-    if (this.draining) throw new AppError('shutting_down', 'the service is shutting down', { retryAfterSeconds: 5 });
+    if (this.draining)
+      throw new AppError('shutting_down', 'the service is shutting down', { retryAfterSeconds: 5 });
     this.credential.require();
     const policy = this.policyFor(principal, request);
-    if (this.live.countOf(principal.keyId) >= policy.concurrentRuns) throw concurrencyLimited(policy.concurrentRuns);
+    if (this.live.countOf(principal.keyId) >= policy.concurrentRuns)
+      throw concurrencyLimited(policy.concurrentRuns);
     const id = newId('run');
     const stop = new AbortController();
     const forget = this.live.add({ runId: id, keyId: principal.keyId, stop: (reason) => stop.abort(reason) });
@@ -100,6 +102,11 @@ export class Runs implements OnModuleInit, OnModuleDestroy {
     }
   }
 
+  /** The families that `auto` may choose from. */
+  allowedModels(principal: Principal): ModelFamily[] {
+    return effectivePolicy(this.tiers.get(principal.tier), principal.grants, { model: 'auto' }).policy.models;
+  }
+
   private policyFor(principal: Principal, request: RunRequest): EffectivePolicy {
     const { policy, refusals } = effectivePolicy(this.tiers.get(principal.tier), principal.grants, {
       model: request.model,
@@ -126,7 +133,13 @@ export class Runs implements OnModuleInit, OnModuleDestroy {
       limits: { deadlineMs: run.policy.timeoutSeconds * 1000 },
       meter: account,
     };
-    let outcome: Outcome = { status: 'failed', code: 'cli_crashed', cause: 'no outcome', text: '', cliCostUsd: null };
+    let outcome: Outcome = {
+      status: 'failed',
+      code: 'cli_crashed',
+      cause: 'no outcome',
+      text: '',
+      cliCostUsd: null,
+    };
     try {
       for await (const event of this.executor.run(spec, run.stop.signal)) {
         if (event.type === 'ended') {

@@ -85,14 +85,15 @@ const ADMIT_RUN = `
     RETURN 'admitted';
   END $$`;
 
+// The answer is text, not jsonb: jsonb cannot hold the \u0000 that a model may write.
 const IDEMPOTENCY_KEYS = `
   CREATE TABLE idempotency_keys (
     project text NOT NULL,
     key text NOT NULL,
+    ticket text NOT NULL,
+    instance text NOT NULL,
     fingerprint text NOT NULL,
-    owner text NOT NULL,
-    lease_until timestamptz NOT NULL,
-    answer jsonb,
+    answer text,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (project, key)
   );
