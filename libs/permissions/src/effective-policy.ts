@@ -46,73 +46,90 @@ export function effectivePolicy(
   key: KeyGrants,
   ask: PolicyAsk,
 ): { policy: EffectivePolicy; refusals: Refusal[] } {
-  const refusals: Refusal[] = [];
-  const byTier = { rule: `tier:${tier.name}`, owner: `the tier ${tier.name}` };
-  const byKey = { rule: 'key', owner: 'this key' };
-
-  const narrow = (
-    kind: string,
-    allowed: Allowed,
-    wanted: readonly string[] | undefined,
-    by: Rule,
-  ): Allowed => {
-    if (wanted === undefined) return allowed;
-    const permitted = wanted.filter((name) => allowed === 'all' || allowed.includes(name));
-    for (const name of wanted) {
-      if (!permitted.includes(name)) refusals.push(refuse(`${kind}:${name}`, `the ${kind} ${name}`, by));
-    }
-    return [...new Set(permitted)];
+  const narrowing = new Narrowing(tier);
+  const tools = narrowing.tools(ask.tools);
+  const policy: EffectivePolicy = {
+    tools,
+    agents: narrowing.reach('agent', tier.agents, key.agents, ask.agents),
+    skills: narrowing.reach('skill', tier.skills, key.skills, ask.skills),
+    models: narrowing.models(key.models, ask.model),
+    timeoutSeconds:
+      narrowing.cap('timeout_seconds', tier.maxTimeoutSeconds, ask.timeoutSeconds) ??
+      tier.defaultTimeoutSeconds,
+    maxCostUsd: narrowing.cap('max_cost_usd', tier.maxCostUsd, ask.maxCostUsd) ?? tier.maxCostUsd,
+    concurrentRuns: tier.concurrentRuns,
+    requestsPerMinute: Math.min(tier.requestsPerMinute, key.requestsPerMinute ?? Infinity),
+    network: tier.network,
+    filesystem: filesystemFor(tools, tier.filesystem),
   };
-  const cap = (item: string, most: number, fallback: number, wanted: number | undefined): number => {
-    if (wanted === undefined || wanted <= most) return wanted ?? fallback;
-    refusals.push({ item, rule: byTier.rule, message: `${byTier.owner} allows ${item} up to ${most}` });
-    return most;
-  };
+  return { policy, refusals: narrowing.refusals };
+}
 
-  const models = tier.models.filter((family) => key.models === null || key.models.includes(family));
-  const family = modelFamily(ask.model);
-  if ((family && !models.includes(family)) || (ask.model === 'auto' && models.length === 0)) {
-    const tierHasIt = family !== undefined && tier.models.includes(family);
-    refusals.push(refuse(`model:${ask.model}`, `the model ${ask.model}`, tierHasIt ? byKey : byTier));
+type Refuser = 'tier' | 'key';
+
+/** Takes one thing after another down to what is allowed, and remembers what that cost the request. */
+class Narrowing {
+  readonly refusals: Refusal[] = [];
+
+  constructor(private readonly tier: Tier) {}
+
+  tools(wanted: readonly string[] | undefined): Allowed {
+    const allowed = this.tier.tools === 'all' ? 'all' : [...this.tier.tools];
+    return this.list('tool', allowed, wanted, 'tier');
   }
 
-  const ruleOf = (reach: Reach): Rule => (reach === 'none' ? byTier : byKey);
-  const tools = narrow('tool', tier.tools === 'all' ? 'all' : [...tier.tools], ask.tools, byTier);
-  return {
-    policy: {
-      tools,
-      agents: narrow('agent', reached(tier.agents, key.agents), ask.agents, ruleOf(tier.agents)),
-      skills: narrow('skill', reached(tier.skills, key.skills), ask.skills, ruleOf(tier.skills)),
-      models,
-      timeoutSeconds: cap(
-        'timeout_seconds',
-        tier.maxTimeoutSeconds,
-        tier.defaultTimeoutSeconds,
-        ask.timeoutSeconds,
-      ),
-      maxCostUsd: cap('max_cost_usd', tier.maxCostUsd, tier.maxCostUsd, ask.maxCostUsd),
-      concurrentRuns: tier.concurrentRuns,
-      requestsPerMinute: Math.min(tier.requestsPerMinute, key.requestsPerMinute ?? Infinity),
-      network: tier.network,
-      filesystem: filesystemFor(tools, tier.filesystem),
-    },
-    refusals,
-  };
-}
+  /** A key's list is what opens anything in a `granted` tier, and narrows an `all` tier once it names something. */
+  reach(
+    kind: string,
+    reach: Reach,
+    granted: readonly string[],
+    wanted: readonly string[] | undefined,
+  ): Allowed {
+    if (reach === 'none') return this.list(kind, [], wanted, 'tier');
+    const allowed = reach === 'all' && granted.length === 0 ? 'all' : [...granted];
+    return this.list(kind, allowed, wanted, 'key');
+  }
 
-interface Rule {
-  rule: string;
-  owner: string;
-}
+  models(ofKey: readonly string[] | null, wanted: string): ModelFamily[] {
+    const models = this.tier.models.filter((family) => ofKey === null || ofKey.includes(family));
+    const family = modelFamily(wanted);
+    if ((family && !models.includes(family)) || (wanted === 'auto' && models.length === 0)) {
+      this.refuse('model', wanted, family && this.tier.models.includes(family) ? 'key' : 'tier');
+    }
+    return models;
+  }
 
-function refuse(item: string, what: string, by: Rule): Refusal {
-  return { item, rule: by.rule, message: `${by.owner} does not allow ${what}` };
-}
+  cap(item: string, most: number, wanted: number | undefined): number | undefined {
+    if (wanted === undefined || wanted <= most) return wanted;
+    const { name } = this.tier;
+    this.refusals.push({
+      item,
+      rule: `tier:${name}`,
+      message: `the tier ${name} allows ${item} up to ${most}`,
+    });
+    return most;
+  }
 
-/** A key's list is what opens anything in a `granted` tier, and narrows an `all` tier once it names something. */
-function reached(reach: Reach, granted: readonly string[]): Allowed {
-  if (reach === 'none') return [];
-  return reach === 'all' && granted.length === 0 ? 'all' : [...granted];
+  private list(kind: string, allowed: Allowed, wanted: readonly string[] | undefined, by: Refuser): Allowed {
+    if (wanted === undefined) return allowed;
+    const names = new Set(wanted);
+    for (const name of names) {
+      if (allowed === 'all' || allowed.includes(name)) continue;
+      names.delete(name);
+      this.refuse(kind, name, by);
+    }
+    return [...names];
+  }
+
+  private refuse(kind: string, name: string, by: Refuser): void {
+    const [rule, owner] =
+      by === 'key' ? ['key', 'this key'] : [`tier:${this.tier.name}`, `the tier ${this.tier.name}`];
+    this.refusals.push({
+      item: `${kind}:${name}`,
+      rule,
+      message: `${owner} does not allow the ${kind} ${name}`,
+    });
+  }
 }
 
 /** A run sees no more of the disk than its tools can use. */
