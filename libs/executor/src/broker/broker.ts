@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { CredentialHealth } from '../credential-health.js';
 import type { ModelCall } from '../run-meter.js';
 import { AnswerReader } from './answer-reader.js';
@@ -19,7 +19,7 @@ const FINAL_FOR_THE_CLI = new Set([401, 403]);
  * metered after; the real credential is never seen on the CLI's side.
  */
 @Injectable()
-export class Broker implements OnModuleInit, OnModuleDestroy {
+export class Broker implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(Broker.name);
   private readonly runs = new Map<string, BoundRun>();
   private server: Server;
@@ -36,7 +36,7 @@ export class Broker implements OnModuleInit, OnModuleDestroy {
     });
   }
 
-  onModuleDestroy(): void {
+  onApplicationShutdown(): void {
     this.server.close();
     this.server.closeAllConnections();
   }
