@@ -15,13 +15,13 @@ export class PermissionsGuard implements CanActivate {
       context.getHandler(),
       context.getClass(),
     ]);
-    if (!access) throw new AppError('permission_denied', 'This route is not open to anybody.');
+    if (!access) throw new AppError('permission_denied', 'this route is open to nobody');
     if ('public' in access) return true;
     const { principal } = context.switchToHttp().getRequest<RequestContext>();
     if (principal?.scopes.has(access.requires)) return true;
     throw new AppError(
       'permission_denied',
-      `This key may not do that: it lacks the scope ${access.requires}.`,
+      `this key may not do that: it lacks the scope ${access.requires}`,
       {
         details: { required_scope: access.requires },
       },

@@ -15,7 +15,7 @@ export class Tiers {
     const tier = DEFAULT_TIERS.find((candidate) => candidate.name === name);
     if (!tier) {
       const known = DEFAULT_TIERS.map((candidate) => candidate.name).join(', ');
-      throw new AppError('not_found', `There is no such tier; the tiers are ${known}.`);
+      throw new AppError('not_found', `there is no such tier: the tiers are ${known}`);
     }
     return tier;
   }
