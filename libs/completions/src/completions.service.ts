@@ -1,0 +1,157 @@
+import { Injectable } from '@nestjs/common';
+import { AppError, Clock, type Principal } from '@app/common';
+import { AppConfig } from '@app/config';
+import { Idempotency, type Run, Runs, type RunResult } from '@app/runs';
+import { checkRequest } from './check-request.js';
+import { type CompletionEvent, eventsOf, type StartedCompletion } from './completion-events.js';
+import { completionOf } from './completion-of.js';
+import type { CompletionDto, RoutingDto } from './dto/completion.dto.js';
+import type { CreateCompletionDto } from './dto/create-completion.dto.js';
+import { routeModel } from './model-routing.js';
+
+interface CompletionContext {
+  requestId: string;
+  idempotencyKey?: string;
+  /** Fires when the client goes away. */
+  signal: AbortSignal;
+}
+
+/** One prompt, one answer: a run whose events are folded into a completion. */
+@Injectable()
+export class CompletionsService {
+  constructor(
+    private readonly config: AppConfig,
+    private readonly clock: Clock,
+    private readonly runs: Runs,
+    private readonly idempotency: Idempotency,
+  ) {}
+
+  /** Throws what refuses the request before anything is spent. */
+  async start(
+    principal: Principal,
+    dto: CreateCompletionDto,
+    context: CompletionContext,
+  ): Promise<StartedCompletion & { replayed: boolean }> {
+    checkRequest(dto);
+    if (context.idempotencyKey === undefined) {
+      return { ...(await this.run(principal, dto, context)), replayed: false };
+    }
+    const body = { route: 'completions', ...dto };
+    const claim = await this.idempotency.claim(principal, context.idempotencyKey, body);
+    if ('answer' in claim) {
+      const completion = claim.answer as CompletionDto;
+      return { id: completion.id, events: eventsOf(completion), replayed: true };
+    }
+    try {
+      const started = await this.run(principal, dto, context);
+      return { id: started.id, events: kept(started.events, claim.ticket), replayed: false };
+    } catch (error) {
+      await claim.ticket.free();
+      throw error;
+    }
+  }
+
+  private async run(
+    principal: Principal,
+    dto: CreateCompletionDto,
+    context: CompletionContext,
+  ): Promise<StartedCompletion> {
+    const routing = this.route(principal, dto);
+    const run = await this.runs.start(
+      principal,
+      {
+        kind: 'completion',
+        prompt: dto.prompt,
+        system: dto.system,
+        model: routing?.model ?? dto.model ?? 'auto',
+        sampling: {
+          maxTokens: dto.max_tokens,
+          stop: dto.stop,
+          temperature: dto.temperature,
+          topP: dto.top_p,
+        },
+        timeoutSeconds: dto.timeout_seconds,
+        maxCostUsd: dto.max_cost_usd,
+        metadata: dto.metadata,
+        requestId: context.requestId,
+      },
+      context.signal,
+    );
+    return { id: run.id, events: this.events(run, dto, routing) };
+  }
+
+  private route(principal: Principal, dto: CreateCompletionDto): RoutingDto | undefined {
+    if (dto.model !== undefined && dto.model !== 'auto') return undefined;
+    const allowed = this.runs.allowedModels(principal);
+    if (allowed.length === 0) return undefined;
+    const { family, reasons } = routeModel(
+      { prompt: dto.prompt, system: dto.system, maxTokens: dto.max_tokens },
+      allowed,
+    );
+    return { model: family, reasons };
+  }
+
+  private async *events(
+    run: Run,
+    dto: CreateCompletionDto,
+    routing: RoutingDto | undefined,
+  ): AsyncGenerator<CompletionEvent> {
+    for await (const event of run.events) {
+      switch (event.type) {
+        case 'started':
+          yield { type: 'started', model: event.model };
+          break;
+        case 'retry':
+          yield { type: 'retry', attempt: event.attempt, upstream_status: event.upstreamStatus };
+          break;
+        case 'token':
+        case 'thinking':
+          yield event;
+          break;
+        case 'ended':
+          yield this.lastEvent(run, event.result, dto, routing);
+      }
+    }
+  }
+
+  private lastEvent(
+    run: Run,
+    result: RunResult,
+    dto: CreateCompletionDto,
+    routing: RoutingDto | undefined,
+  ): CompletionEvent {
+    if (result.failure) return { type: 'error', error: result.failure };
+    if (result.finishReason === 'budget_exceeded' && result.text === '') {
+      return {
+        type: 'error',
+        error: new AppError('budget_exceeded', 'max_cost_usd does not pay for an answer'),
+      };
+    }
+    const completion = completionOf(run, result, {
+      created: Math.floor(this.clock.now().getTime() / 1000),
+      routing,
+      metadata: dto.metadata,
+      demo: this.config.demo,
+    });
+    return { type: 'done', completion };
+  }
+}
+
+/** The same events; the answer is stored before `done` is told, and anything else frees the key. */
+async function* kept(
+  events: AsyncIterable<CompletionEvent>,
+  ticket: { keep(answer: unknown): Promise<void>; free(): Promise<void> },
+): AsyncGenerator<CompletionEvent> {
+  let answered = false;
+  try {
+    for await (const event of events) {
+      if (event.type === 'done') {
+        await ticket.keep(event.completion);
+        answered = true;
+      }
+      yield event;
+    }
+  } finally {
+    if (!answered) await ticket.free();
+  }
+}

@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import type { ModelUsage } from '../run-meter.js';
+
+const usage = z.object({
+  input_tokens: z.number().nullish(),
+  output_tokens: z.number().nullish(),
+  cache_read_input_tokens: z.number().nullish(),
+  cache_creation_input_tokens: z.number().nullish(),
+  cache_creation: z
+    .object({ ephemeral_5m_input_tokens: z.number(), ephemeral_1h_input_tokens: z.number() })
+    .nullish(),
+});
+const message = z.object({ stop_reason: z.string().nullish(), usage: usage.nullish() });
+const streamEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('message_start'), message }),
+  z.object({ type: z.literal('content_block_delta') }),
+  z.object({ type: z.literal('message_delta'), delta: message, usage: usage.nullish() }),
+  z.object({ type: z.literal('message_stop') }),
+  z.object({ type: z.literal('error') }),
+]);
+
+/** A data line longer than this cannot hold anything that is metered; it is passed on unread. */
+const LONGEST_LINE = 1024 * 1024;
+
+/**
+ * Reads an answer of the model's API while it passes through, and keeps what is metered: usage, stop reason,
+ * whether text was already sent and whether the answer came to its end. Never changes or delays a byte.
+ */
+export class AnswerReader {
+  stopReason: string | null = null;
+  complete = false;
+  hasContent = false;
+  private reported: z.infer<typeof usage> | null = null;
+  private readonly decoder = new TextDecoder();
+  private pending = '';
+
+  constructor(private readonly model: string) {}
+
+  /** A piece of an SSE answer. */
+  push(chunk: Uint8Array): void {
+    this.pending += this.decoder.decode(chunk, { stream: true });
+    let end = this.pending.indexOf('\n');
+    let start = 0;
+    for (; end !== -1; end = this.pending.indexOf('\n', start)) {
+      this.readLine(this.pending.slice(start, end));
+      start = end + 1;
+    }
+    this.pending = this.pending.slice(start);
+    if (this.pending.length > LONGEST_LINE) this.pending = '';
+  }
+
+  /** A whole answer that was not streamed. */
+  readJson(text: string): void {
+    const parsed = message.safeParse(parseJson(text));
+    if (!parsed.success) return;
+    this.reported = parsed.data.usage ?? null;
+    this.stopReason = parsed.data.stop_reason ?? null;
+    this.complete = true;
+    this.hasContent = true;
+  }
+
+  /** What was reported so far; `null` when nothing was. */
+  get usage(): ModelUsage | null {
+    const seen = this.reported;
+    if (!seen) return null;
+    const writes = seen.cache_creation;
+    return {
+      model: this.model,
+      inputTokens: seen.input_tokens ?? null,
+      outputTokens: seen.output_tokens ?? null,
+      cacheReadTokens: seen.cache_read_input_tokens ?? null,
+      // An answer that does not say how long its cache writes live is priced at the 5-minute rate, as the CLI does.
+      cacheWrite5mTokens: writes?.ephemeral_5m_input_tokens ?? seen.cache_creation_input_tokens ?? null,
+      cacheWrite1hTokens: writes?.ephemeral_1h_input_tokens ?? null,
+    };
+  }
+
+  private readLine(line: string): void {
+    if (!line.startsWith('data:')) return;
+    // Text deltas are nearly all of a stream and hold nothing to meter: do not parse them.
+    if (line.includes('"content_block_delta"')) {
+      this.hasContent = true;
+      return;
+    }
+    const event = streamEvent.safeParse(parseJson(line.slice(5)));
+    if (!event.success) return;
+    if (event.data.type === 'message_start') this.reported = event.data.message.usage ?? null;
+    if (event.data.type === 'message_delta') {
+      // The final usage repeats or refines the first one; what it leaves out still stands.
+      const final = Object.entries(event.data.usage ?? {}).filter(([, value]) => value != null);
+      this.reported = { ...this.reported, ...Object.fromEntries(final) };
+      this.stopReason = event.data.delta.stop_reason ?? this.stopReason;
+    }
+    if (event.data.type === 'message_stop') this.complete = true;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,119 @@
+import type { ModelCall, ModelUsage, RunMeter } from '../run-meter.js';
+import type { Sampling } from '../run-spec.js';
+import type { AnswerReader } from './answer-reader.js';
+import type { MessagesRequest } from './upstream-body.js';
+
+/** Output below this is not worth a call: the answer would be a fragment. */
+const LEAST_USEFUL_TOKENS = 256;
+
+/** Why the broker would not forward a call. `money` ends the run as over budget. */
+export interface CallRefusal {
+  kind: 'money' | 'model' | 'answered' | 'cut';
+  message: string;
+}
+
+/** The last thing that the model's API answered to a call that did not succeed. */
+export interface UpstreamFailure {
+  status: number | null;
+  message: string;
+  retryAfterSeconds?: number;
+}
+
+interface RunToBind {
+  runId: string;
+  model: string;
+  sampling: Sampling;
+  meter: RunMeter;
+}
+
+/**
+ * What the broker knows of the one run that a token stands for: which model it may call, what its calls cost
+ * and how they ended. A text run gets exactly one answer: the CLI goes on by itself after `max_tokens` and
+ * after a refusal, and would retry a stream that was cut when half of it has been shown.
+ */
+export class BoundRun {
+  stopReason: string | null = null;
+  answered = false;
+  refusal: CallRefusal | null = null;
+  failure: UpstreamFailure | null = null;
+  /** Money, not the caller, set the length of the last answer. */
+  lengthSetByMoney = false;
+  readonly aborted = new AbortController();
+  private cut = false;
+  /** What each call used, as far as the model's API said. */
+  readonly usages: ModelUsage[] = [];
+  private readonly inFlight = new Set<Promise<void>>();
+
+  constructor(private readonly run: RunToBind) {}
+
+  get runId(): string {
+    return this.run.runId;
+  }
+
+  get sampling(): Sampling {
+    return this.run.sampling;
+  }
+
+  /** May this call be forwarded, and with how many output tokens at most? */
+  async authorise(request: MessagesRequest, inputBytes: number): Promise<{ call: ModelCall } | CallRefusal> {
+    const refusal = await this.refusalOrCall(request, inputBytes);
+    if ('kind' in refusal) this.refusal = refusal;
+    return refusal;
+  }
+
+  private async refusalOrCall(
+    request: MessagesRequest,
+    inputBytes: number,
+  ): Promise<{ call: ModelCall } | CallRefusal> {
+    if (this.answered) return { kind: 'answered', message: 'this run already has its answer' };
+    if (this.cut) return { kind: 'cut', message: 'the answer was cut after a part of it was sent' };
+    if (request.model !== this.run.model) {
+      return { kind: 'model', message: `this run may not call ${request.model}` };
+    }
+    const asked = Math.min(request.max_tokens, this.run.sampling.maxTokens ?? request.max_tokens);
+    const call: ModelCall = { model: request.model, inputBytes, maxTokens: asked };
+    const verdict = await this.run.meter.authorise(call);
+    if ('refused' in verdict) return { kind: 'money', message: verdict.refused };
+    if (verdict.maxTokens < Math.min(LEAST_USEFUL_TOKENS, asked)) {
+      this.run.meter.record({ ...call, maxTokens: verdict.maxTokens }, null);
+      return { kind: 'money', message: 'what is left does not pay for a useful answer' };
+    }
+    this.lengthSetByMoney = verdict.maxTokens < asked;
+    return { call: { ...call, maxTokens: verdict.maxTokens } };
+  }
+
+  /** A call came to its end, whole or cut. */
+  finish(call: ModelCall, answer: AnswerReader): void {
+    this.settle(call, answer.usage);
+    this.stopReason = answer.stopReason;
+    this.answered = answer.complete;
+    this.cut = answer.hasContent && !answer.complete;
+    if (!answer.complete) this.failure = { status: null, message: 'the answer was cut' };
+  }
+
+  /** A call was answered with an error, or not at all. */
+  fail(call: ModelCall, failure: UpstreamFailure): void {
+    this.settle(call, null);
+    this.failure = failure;
+  }
+
+  /** Remembers a call that is under way, so that `abort` can wait for what it used. */
+  async track(call: Promise<void>): Promise<void> {
+    this.inFlight.add(call);
+    try {
+      await call;
+    } finally {
+      this.inFlight.delete(call);
+    }
+  }
+
+  async abort(): Promise<void> {
+    this.aborted.abort();
+    await Promise.allSettled(this.inFlight);
+  }
+
+  private settle(call: ModelCall, usage: ModelUsage | null): void {
+    this.run.meter.record(call, usage);
+    if (usage) this.usages.push(usage);
+  }
+}

@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { CredentialHealth } from '../credential-health.js';
+import type { ModelCall } from '../run-meter.js';
+import { AnswerReader } from './answer-reader.js';
+import { BoundRun } from './bound-run.js';
+import { Upstream } from './upstream.js';
+import { messagesRequest, upstreamBody } from './upstream-body.js';
+
+const LARGEST_REQUEST_BYTES = 32 * 1024 * 1024;
+/** Failures that the CLI would only make worse by trying again or by looking for another login. */
+const FINAL_FOR_THE_CLI = new Set([401, 403]);
+
+/**
+ * The credential-injecting proxy between the CLI and the model's API, on loopback. Guarantees: a token is
+ * good for one run and only while that run is bound; only model calls pass; each is authorised before and
+ * metered after; the real credential is never seen on the CLI's side.
+ */
+@Injectable()
+export class Broker implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger(Broker.name);
+  private readonly runs = new Map<string, BoundRun>();
+  private server: Server;
+
+  constructor(
+    private readonly upstream: Upstream,
+    private readonly credential: CredentialHealth,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    this.server = createServer((request, response) => void this.handle(request, response));
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', reject).listen(0, '127.0.0.1', resolve);
+    });
+  }
+
+  onApplicationShutdown(): void {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** Makes a token for a run. Good until `release`, which also waits until every call of the run is metered. */
+  bind(run: BoundRun): { token: string; release: () => Promise<void> } {
+    const token = `run-${randomBytes(32).toString('base64url')}`;
+    this.runs.set(token, run);
+    return {
+      token,
+      release: async () => {
+        this.runs.delete(token);
+        await run.abort();
+      },
+    };
+  }
+
+  private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const run = this.runs.get(presentedToken(request));
+    const path = (request.url ?? '').split('?')[0];
+    if (!run) return refuse(response, 401, 'authentication_error', 'unknown run');
+    if (request.method !== 'POST' || path !== '/v1/messages') {
+      return refuse(response, 404, 'not_found_error', 'not a model call');
+    }
+    try {
+      await run.track(this.forward(run, request, response));
+    } catch (error) {
+      if (!run.aborted.signal.aborted)
+        this.logger.warn({ runId: run.runId, err: error }, 'model call failed');
+      if (response.headersSent) response.destroy();
+      else refuse(response, 502, 'api_error', 'the model’s API could not be reached');
+    }
+  }
+
+  private async forward(run: BoundRun, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const text = await readBody(request);
+    const parsed = messagesRequest.safeParse(text && JSON.parse(text));
+    if (!parsed.success) return refuse(response, 400, 'invalid_request_error', 'not a messages request');
+    const verdict = await run.authorise(parsed.data, Buffer.byteLength(text));
+    if (!('call' in verdict)) return refuse(response, 400, 'invalid_request_error', verdict.message);
+    const body = JSON.stringify(upstreamBody(parsed.data, run.sampling, verdict.call.maxTokens));
+    const answer = new AnswerReader(verdict.call.model);
+    try {
+      const upstream = await this.upstream.send(request.url ?? '', request.headers, body, run.aborted.signal);
+      if (!upstream.ok) return await this.passError(run, verdict.call, upstream, response);
+      this.credential.accepted();
+      await passAnswer(upstream, response, answer, parsed.data.stream === true);
+      run.finish(verdict.call, answer);
+    } catch (error) {
+      if (answer.usage) run.finish(verdict.call, answer);
+      else run.fail(verdict.call, { status: null, message: String(error) });
+      throw error;
+    }
+  }
+
+  private async passError(
+    run: BoundRun,
+    call: ModelCall,
+    upstream: Response,
+    response: ServerResponse,
+  ): Promise<void> {
+    const { status } = upstream;
+    if (FINAL_FOR_THE_CLI.has(status)) this.credential.refused();
+    const retryAfter = Number(upstream.headers.get('retry-after'));
+    const text = (await upstream.text()).slice(0, 4096);
+    run.fail(call, { status, message: text, retryAfterSeconds: retryAfter > 0 ? retryAfter : undefined });
+    response.writeHead(FINAL_FOR_THE_CLI.has(status) ? 400 : status, { 'content-type': 'application/json' });
+    response.end(text);
+  }
+}
+
+async function passAnswer(
+  upstream: Response,
+  response: ServerResponse,
+  answer: AnswerReader,
+  streamed: boolean,
+): Promise<void> {
+  const contentType = upstream.headers.get('content-type') ?? 'application/json';
+  response.writeHead(upstream.status, { 'content-type': contentType });
+  if (!streamed) {
+    const text = await upstream.text();
+    answer.readJson(text);
+    response.end(text);
+    return;
+  }
+  response.flushHeaders();
+  for await (const chunk of upstream.body ?? []) {
+    answer.push(chunk);
+    if (!response.write(chunk)) await drained(response);
+  }
+  response.end();
+}
+
+async function drained(response: ServerResponse): Promise<void> {
+  await new Promise<void>((resolve) => {
+    response.once('drain', resolve).once('close', resolve);
+  });
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > LARGEST_REQUEST_BYTES) throw new Error('model call over 32 MiB');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Map look-up of a 256-bit random token: nothing to time. */
+function presentedToken(request: IncomingMessage): string {
+  const bearer = request.headers.authorization?.replace(/^Bearer /i, '');
+  return bearer ?? String(request.headers['x-api-key'] ?? '');
+}
+
+function refuse(response: ServerResponse, status: number, type: string, message: string): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ type: 'error', error: { type, message } }));
+}

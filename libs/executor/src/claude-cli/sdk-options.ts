@@ -1,0 +1,60 @@
+import type { Options } from '@anthropic-ai/claude-agent-sdk';
+import type { ModelCredential } from '@app/config';
+import type { RunFolder } from '../sandbox/run-folders.js';
+import type { RunSpec } from '../run-spec.js';
+
+/** The CLI's own tries after a failed call. Few: a caller with a deadline waits, and can try again itself. */
+const CLI_RETRIES = 2;
+
+/** What is true for every text run, whatever the request says (executor.md, facts 1, 2 and 8). */
+const TEXT_ONLY = {
+  tools: [],
+  settingSources: [],
+  strictMcpConfig: true,
+  permissionMode: 'dontAsk',
+  persistSession: false,
+  includePartialMessages: true,
+  verbatimPrompts: true,
+  extraArgs: { restricted: null },
+  settings: { blockReadsOutsideWorkingDirectories: true, blockWritesOutsideWorkingDirectories: true },
+} as const satisfies Options;
+
+export function sdkOptions(spec: RunSpec, folder: RunFolder, cliPath: string | undefined): Options {
+  return {
+    ...TEXT_ONLY,
+    tools: [],
+    settingSources: [],
+    cwd: folder.workDir,
+    model: spec.model,
+    systemPrompt: spec.system ?? '',
+    ...(cliPath ? { pathToClaudeCodeExecutable: cliPath } : {}),
+  };
+}
+
+/** Everything that the CLI is told beyond the inherited allow-list. Its only secret is the run's own token. */
+export function cliEnvironment(
+  folder: RunFolder,
+  broker: { url: string; token: string },
+  kind: ModelCredential['kind'],
+): Record<string, string> {
+  return {
+    HOME: folder.home,
+    USERPROFILE: folder.home,
+    TMPDIR: folder.root,
+    CLAUDE_CONFIG_DIR: folder.configDir,
+    ANTHROPIC_BASE_URL: broker.url,
+    // The CLI sends other headers for each kind of login; the broker swaps the value, not the kind.
+    [TOKEN_VARIABLE[kind]]: broker.token,
+    CLAUDE_CODE_MAX_RETRIES: String(CLI_RETRIES),
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
+    CLAUDE_AGENT_SDK_DISABLE_BUILTIN_AGENTS: '1',
+    DISABLE_AUTOUPDATER: '1',
+  };
+}
+
+const TOKEN_VARIABLE: Record<ModelCredential['kind'], string> = {
+  api_key: 'ANTHROPIC_API_KEY',
+  auth_token: 'ANTHROPIC_AUTH_TOKEN',
+  oauth_token: 'CLAUDE_CODE_OAUTH_TOKEN',
+};

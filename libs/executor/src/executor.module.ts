@@ -1,0 +1,32 @@
+import { Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Broker } from './broker/broker.js';
+import { Upstream } from './broker/upstream.js';
+import { ClaudeCliExecutor } from './claude-cli/claude-cli-executor.js';
+import { CliExecutor } from './cli-executor.js';
+import { CredentialHealth } from './credential-health.js';
+import { ProcessSandbox } from './sandbox/process-sandbox.js';
+import { RunFolders } from './sandbox/run-folders.js';
+
+/** Clears what a killed predecessor left before the first run, and its own folder after the last. */
+@Module({
+  providers: [
+    Broker,
+    Upstream,
+    CredentialHealth,
+    ProcessSandbox,
+    RunFolders,
+    { provide: CliExecutor, useClass: ClaudeCliExecutor },
+  ],
+  exports: [CliExecutor, CredentialHealth, ProcessSandbox],
+})
+export class ExecutorModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(private readonly folders: RunFolders) {}
+
+  async onModuleInit(): Promise<void> {
+    await this.folders.reap();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.folders.removeOwn();
+  }
+}

@@ -1,0 +1,35 @@
+import { readdir, readFile } from 'node:fs/promises';
+
+/** `<pid>-<start time>`: names a process for ever, also after its pid is used again. */
+export async function processName(pid: number): Promise<string | null> {
+  try {
+    // The command name (field 2) may hold spaces and brackets: count fields from the last bracket.
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return `${pid}-${startTime}`;
+  } catch {
+    return isAlive(pid) ? `${pid}-0` : null;
+  }
+}
+
+/** Every process whose environment or working folder mentions this folder. Linux only; elsewhere none. */
+export async function processesOf(folder: string): Promise<number[]> {
+  const entries = await readdir('/proc').catch(() => []);
+  const pids = entries.filter((entry) => /^\d+$/.test(entry)).map(Number);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+      return environment.includes(folder) ? pid : null;
+    }),
+  );
+  return found.filter((pid) => pid !== null);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

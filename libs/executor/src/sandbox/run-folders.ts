@@ -1,0 +1,75 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Injectable, Logger } from '@nestjs/common';
+import { AppConfig } from '@app/config';
+import { processesOf, processName } from './process-table.js';
+
+/** The throw-away folders of one run: its HOME, its CLAUDE_CONFIG_DIR and an empty working folder. */
+export interface RunFolder {
+  root: string;
+  home: string;
+  configDir: string;
+  workDir: string;
+}
+
+/**
+ * Makes and removes the throw-away folders of runs, and clears what a killed server left. The owner's name
+ * (pid and start time) is in the path, so that boot knows which folders, and which processes started from
+ * them, belong to a dead owner; those of a living one are never touched. The path holds nothing personal,
+ * because the CLI tells the model its working folder.
+ */
+@Injectable()
+export class RunFolders {
+  private readonly logger = new Logger(RunFolders.name);
+  private readonly base: string;
+  private own: Promise<string> | undefined;
+
+  constructor(config: AppConfig) {
+    this.base = join(tmpdir(), `claude-api-${config.instanceId}`);
+  }
+
+  async make(runId: string): Promise<RunFolder> {
+    const root = join(await this.ownFolder(), runId);
+    const folder = { root, home: root, configDir: join(root, 'config'), workDir: join(root, 'work') };
+    await mkdir(folder.configDir, { recursive: true, mode: 0o700 });
+    await mkdir(folder.workDir, { mode: 0o700 });
+    return folder;
+  }
+
+  async remove(folder: RunFolder): Promise<void> {
+    // A process that is just dying may still write a file: try again instead of leaving the folder.
+    await rm(folder.root, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+  }
+
+  /** Ends what dead owners left behind. Returns how many processes it killed. */
+  async reap(): Promise<number> {
+    const owners = await readdir(this.base).catch(() => []);
+    const killed = await Promise.all(owners.map((owner) => this.reapOwner(owner)));
+    return killed.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Called at shutdown, when no run is left. */
+  async removeOwn(): Promise<void> {
+    if (this.own) await rm(await this.own, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+  }
+
+  private async reapOwner(owner: string): Promise<number> {
+    if ((await processName(Number.parseInt(owner, 10))) === owner) return 0;
+    const folder = join(this.base, owner);
+    const orphans = await processesOf(folder);
+    for (const pid of orphans) process.kill(pid, 'SIGKILL');
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+    this.logger.warn({ owner, processes: orphans.length }, 'cleared what a killed server left');
+    return orphans.length;
+  }
+
+  private ownFolder(): Promise<string> {
+    this.own ??= (async () => {
+      const folder = join(this.base, (await processName(process.pid)) ?? String(process.pid));
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      return folder;
+    })();
+    return this.own;
+  }
+}

@@ -1,0 +1,74 @@
+import { AppError } from '@app/common';
+import { CredentialHealth, type Outcome } from '@app/executor';
+import type { StopReason } from './live-runs.js';
+
+/** What a caller is told about a run that brought no answer; null for one that did. */
+export function runFailure(
+  outcome: Outcome,
+  stoppedBy: StopReason | null,
+  timeoutSeconds: number,
+): AppError | null {
+  switch (outcome.status) {
+    case 'succeeded':
+      return null;
+    case 'timed_out':
+      return new AppError('deadline_exceeded', `no answer within timeout_seconds (${timeoutSeconds})`, {
+        details: { timeout_seconds: timeoutSeconds },
+      });
+    case 'budget_exceeded':
+      return new AppError('budget_exceeded', `${outcome.reason}: raise max_cost_usd or shorten the request`);
+    case 'cancelled':
+      return stopped(stoppedBy);
+    case 'failed':
+      return failed(outcome);
+  }
+}
+
+function stopped(reason: StopReason | null): AppError {
+  if (reason === 'key_revoked') return new AppError('invalid_api_key', 'the API key was revoked');
+  return new AppError('shutting_down', 'the service is shutting down: try again', { retryAfterSeconds: 5 });
+}
+
+function failed(outcome: Extract<Outcome, { status: 'failed' }>): AppError {
+  const { cause, upstreamStatus } = outcome;
+  const details = upstreamStatus === undefined ? {} : { upstream_status: upstreamStatus };
+  switch (outcome.code) {
+    case 'credential_unavailable':
+      return CredentialHealth.unavailable('refused', cause);
+    case 'upstream_overloaded':
+      return new AppError(
+        'upstream_overloaded',
+        'the model’s API is overloaded or limits our rate: try again',
+        {
+          details,
+          retryAfterSeconds: outcome.retryAfterSeconds ?? 5,
+          cause,
+        },
+      );
+    case 'upstream_rejected':
+      return new AppError('invalid_request', `the model’s API refused the request: ${publicReason(cause)}`, {
+        details,
+        cause,
+      });
+    case 'upstream_error':
+      return new AppError('upstream_error', 'the model’s API failed or could not be reached', {
+        details,
+        cause,
+      });
+    case 'cli_crashed':
+      return new AppError('cli_crashed', 'Claude Code ended without an answer', { cause });
+  }
+}
+
+const LONGEST_REASON = 300;
+
+/** The message of the API's own error envelope: it speaks of the caller's request. Anything else stays inside. */
+function publicReason(cause: string): string {
+  try {
+    const { error } = JSON.parse(cause) as { error?: { message?: unknown } };
+    if (typeof error?.message === 'string') return error.message.slice(0, LONGEST_REASON);
+  } catch {
+    // Not the envelope: nothing of it is for the caller.
+  }
+  return 'no reason was given';
+}

@@ -1,0 +1,100 @@
+import { AppError } from '@app/common';
+
+interface Waiting {
+  keyId: string;
+  enter: () => void;
+}
+
+/** How long a place in the line is worth having, and how many may wait for each place at work. */
+const LONGEST_WAIT_MS = 30_000;
+const WAITING_PER_PLACE = 10;
+
+/**
+ * Lets at most `places` runs work at once. The others wait in line, which is emptied key by key in turn, so
+ * that a key with many requests does not keep out one with few; within a key, first come, first served.
+ */
+export class RunLine {
+  private working = 0;
+  private readonly waiting = new Map<string, Waiting[]>();
+  private waitingCount = 0;
+
+  constructor(private readonly places: number) {}
+
+  /**
+   * Resolves with `leave` once there is a place. Throws `queue_full` at once, `overloaded` after 30 s, and the
+   * signal's reason when the caller goes away.
+   */
+  async enter(keyId: string, signal: AbortSignal): Promise<() => void> {
+    if (this.working < this.places) {
+      this.working += 1;
+    } else {
+      await this.wait(keyId, signal);
+    }
+    let left = false;
+    return () => {
+      if (!left) this.next();
+      left = true;
+    };
+  }
+
+  private wait(keyId: string, signal: AbortSignal): Promise<void> {
+    if (this.waitingCount >= this.places * WAITING_PER_PLACE) {
+      throw new AppError('queue_full', 'too many requests are waiting already: try again soon', {
+        retryAfterSeconds: 5,
+      });
+    }
+    return new Promise((resolve, reject) => {
+      const entry: Waiting = { keyId, enter: () => done(resolve) };
+      const giveUp = (error: unknown) => {
+        this.remove(entry);
+        done(() => reject(error));
+      };
+      const onAbort = () => giveUp(signal.reason);
+      const timer = setTimeout(() => {
+        giveUp(new AppError('overloaded', 'no place became free within 30 s', { retryAfterSeconds: 5 }));
+      }, LONGEST_WAIT_MS);
+      const done = (settle: () => void) => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+        settle();
+      };
+      signal.addEventListener('abort', onAbort);
+      this.add(entry);
+      if (signal.aborted) onAbort();
+    });
+  }
+
+  /** A place became free: hand it to the first of the key whose turn it is, or keep it. */
+  private next(): void {
+    const [turn] = this.waiting;
+    if (!turn) {
+      this.working -= 1;
+      return;
+    }
+    const [keyId, entries] = turn;
+    const entry = entries[0] as Waiting;
+    this.remove(entry);
+    // Maps keep insertion order: taking the key out and putting it back sends it to the end of the round.
+    if (entries.length > 0) {
+      this.waiting.delete(keyId);
+      this.waiting.set(keyId, entries);
+    }
+    entry.enter();
+  }
+
+  private add(entry: Waiting): void {
+    const entries = this.waiting.get(entry.keyId) ?? [];
+    entries.push(entry);
+    this.waiting.set(entry.keyId, entries);
+    this.waitingCount += 1;
+  }
+
+  private remove(entry: Waiting): void {
+    const entries = this.waiting.get(entry.keyId) ?? [];
+    const index = entries.indexOf(entry);
+    if (index < 0) return;
+    entries.splice(index, 1);
+    this.waitingCount -= 1;
+    if (entries.length === 0) this.waiting.delete(entry.keyId);
+  }
+}

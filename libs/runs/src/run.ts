@@ -1,0 +1,48 @@
+import type { ModelBill } from '@app/budgets';
+import type { AppError } from '@app/common';
+import type { FinishReason, RunEvent, Sampling } from '@app/executor';
+import type { EffectivePolicy } from '@app/permissions';
+
+/** What a front door asks for. The prompt is data. */
+export interface RunRequest {
+  kind: 'completion';
+  prompt: string;
+  system?: string;
+  /** A family or a full model id; `auto` is decided before. */
+  model: string;
+  sampling: Sampling;
+  timeoutSeconds?: number;
+  maxCostUsd?: number;
+  metadata?: Record<string, unknown>;
+  requestId?: string;
+}
+
+/** Milliseconds. `null` = did not come to that. */
+export interface RunTiming {
+  queue_ms: number;
+  start_ms: number | null;
+  first_token_ms: number | null;
+  total_ms: number;
+  warm: boolean;
+}
+
+/** How a run ended, settled. `failure` is what the caller is told when there is no answer. */
+export interface RunResult {
+  text: string;
+  finishReason: FinishReason | null;
+  failure: AppError | null;
+  usage: ModelBill[];
+  /** `null` = not known. */
+  costUsd: number | null;
+  timing: RunTiming;
+}
+
+export type RunProgress = Exclude<RunEvent, { type: 'ended' }> | { type: 'ended'; result: RunResult };
+
+/** A run that was admitted. Its events must be read to the end; `ended` comes once, last, after settlement. */
+export interface Run {
+  id: string;
+  model: string;
+  policy: EffectivePolicy;
+  events: AsyncIterable<RunProgress>;
+}

@@ -1,0 +1,188 @@
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { KeyChanges } from '@app/auth';
+import { nanoToUsd, RunAccount, usdToNano } from '@app/budgets';
+import { AppError, Clock, CURRENT_MODELS, type ModelFamily, newId, type Principal } from '@app/common';
+import { CliExecutor, CredentialHealth, type Outcome } from '@app/executor';
+import { type EffectivePolicy, effectivePolicy, Tiers } from '@app/permissions';
+import { LiveRuns, type StopReason } from './live-runs.js';
+import { concurrencyLimited, RunBook } from './run-book.js';
+import { runFailure } from './run-failure.js';
+import { RunLine } from './run-line.js';
+import { RunStopwatch } from './run-stopwatch.js';
+import type { Run, RunProgress, RunRequest, RunResult } from './run.js';
+
+const DRAIN_MS = 30_000;
+const CUT_MS = 5_000;
+
+/** A run that has its place and its row in the ledger. */
+interface Admitted {
+  id: string;
+  model: string;
+  principal: Principal;
+  request: RunRequest;
+  policy: EffectivePolicy;
+  stop: AbortController;
+  watch: RunStopwatch;
+  finish: () => void;
+}
+
+/**
+ * The one path of every run, whatever door it came through: policy, admit, execute, meter, settle, record.
+ * Refuses before anything is spent; once `start` has resolved, the run ends with exactly one outcome.
+ */
+@Injectable()
+export class Runs implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new Logger(Runs.name);
+  private draining = false;
+
+  constructor(
+    private readonly tiers: Tiers,
+    private readonly keyChanges: KeyChanges,
+    private readonly credential: CredentialHealth,
+    private readonly executor: CliExecutor,
+    private readonly line: RunLine,
+    private readonly live: LiveRuns,
+    private readonly book: RunBook,
+    private readonly clock: Clock,
+  ) {}
+
+  onModuleInit(): void {
+    this.keyChanges.onChange(({ keyId, kind }) => {
+      if (kind === 'revoked') this.live.stopKey(keyId, 'key_revoked');
+    });
+  }
+
+  /** No new work; what runs may finish for 30 s, then it is cut. */
+  async onModuleDestroy(): Promise<void> {
+    this.draining = true;
+    await this.live.none(DRAIN_MS);
+    this.live.stopAll('shutting_down');
+    await this.live.none(CUT_MS);
+  }
+
+  /** Throws `AppError` before anything is spent. `signal` = the caller went away. */
+  async start(principal: Principal, request: RunRequest, signal: AbortSignal): Promise<Run> {
+    if (this.draining)
+      throw new AppError('shutting_down', 'the service is shutting down', { retryAfterSeconds: 5 });
+    this.credential.require();
+    const policy = this.policyFor(principal, request);
+    if (this.live.countOf(principal.keyId) >= policy.concurrentRuns)
+      throw concurrencyLimited(policy.concurrentRuns);
+    const id = newId('run');
+    const stop = new AbortController();
+    const forget = this.live.add({ runId: id, keyId: principal.keyId, stop: (reason) => stop.abort(reason) });
+    const onGone = () => stop.abort('client_gone' satisfies StopReason);
+    signal.addEventListener('abort', onGone, { once: true });
+    if (signal.aborted) onGone();
+    const watch = new RunStopwatch(this.clock);
+    let leave: (() => void) | undefined;
+    const finish = () => {
+      signal.removeEventListener('abort', onGone);
+      leave?.();
+      forget();
+    };
+    try {
+      leave = await this.line.enter(principal.keyId, stop.signal);
+      watch.admitted();
+      const model = CURRENT_MODELS[request.model as ModelFamily] ?? request.model;
+      await this.book.open(principal, {
+        runId: id,
+        concurrentRuns: policy.concurrentRuns,
+        kind: request.kind,
+        model,
+        requestId: request.requestId,
+        metadata: request.metadata,
+        maxCostNano: usdToNano(policy.maxCostUsd),
+      });
+      const run = { id, model, principal, request, policy, stop, watch, finish };
+      return { id, model, policy, events: this.execute(run) };
+    } catch (error) {
+      finish();
+      throw stop.signal.aborted ? stoppedBeforeStart(stop.signal.reason as StopReason) : error;
+    }
+  }
+
+  /** The families that `auto` may choose from. */
+  allowedModels(principal: Principal): ModelFamily[] {
+    return effectivePolicy(this.tiers.get(principal.tier), principal.grants, { model: 'auto' }).policy.models;
+  }
+
+  private policyFor(principal: Principal, request: RunRequest): EffectivePolicy {
+    const { policy, refusals } = effectivePolicy(this.tiers.get(principal.tier), principal.grants, {
+      model: request.model,
+      timeoutSeconds: request.timeoutSeconds,
+      maxCostUsd: request.maxCostUsd,
+      tools: [],
+      agents: [],
+      skills: [],
+    });
+    if (refusals.length === 0) return policy;
+    throw new AppError('permission_denied', refusals.map(({ message }) => message).join('; '), {
+      details: { refusals },
+    });
+  }
+
+  private async *execute(run: Admitted): AsyncGenerator<RunProgress> {
+    const account = new RunAccount(usdToNano(run.policy.maxCostUsd));
+    const spec = {
+      runId: run.id,
+      prompt: run.request.prompt,
+      system: run.request.system,
+      model: run.model,
+      sampling: run.request.sampling,
+      limits: { deadlineMs: run.policy.timeoutSeconds * 1000 },
+      meter: account,
+    };
+    let outcome: Outcome = {
+      status: 'failed',
+      code: 'cli_crashed',
+      cause: 'no outcome',
+      text: '',
+      cliCostUsd: null,
+    };
+    try {
+      for await (const event of this.executor.run(spec, run.stop.signal)) {
+        if (event.type === 'ended') {
+          outcome = event.outcome;
+          break;
+        }
+        run.watch.saw(event);
+        yield event;
+      }
+    } catch (error) {
+      outcome = { ...outcome, cause: String(error) };
+    }
+    const result = this.resultOf(run, outcome, account);
+    if (result.failure?.cause) this.logger.warn({ runId: run.id, err: result.failure }, 'run failed');
+    await this.book.end(run.principal, run.id, {
+      outcome: outcome.status,
+      errorCode: result.failure?.code,
+      finishReason: result.finishReason ?? undefined,
+      usage: account.usage,
+      costNano: account.costNano,
+      cliCostNano: outcome.cliCostUsd === null ? null : usdToNano(outcome.cliCostUsd),
+      overrunNano: account.overrunNano,
+      timing: { ...result.timing },
+    });
+    run.finish();
+    yield { type: 'ended', result };
+  }
+
+  private resultOf(run: Admitted, outcome: Outcome, account: RunAccount): RunResult {
+    const stoppedBy = run.stop.signal.aborted ? (run.stop.signal.reason as StopReason) : null;
+    const { costNano } = account;
+    return {
+      text: outcome.text,
+      finishReason: outcome.status === 'succeeded' ? outcome.finishReason : null,
+      failure: runFailure(outcome, stoppedBy, run.policy.timeoutSeconds),
+      usage: account.usage,
+      costUsd: costNano === null ? null : nanoToUsd(costNano),
+      timing: run.watch.timing(),
+    };
+  }
+}
+
+function stoppedBeforeStart(reason: StopReason): AppError {
+  if (reason === 'key_revoked') return new AppError('invalid_api_key', 'the API key was revoked');
+  return new AppError('shutting_down', 'the service is shutting down, or the caller went away');
+}
