@@ -195,7 +195,10 @@ const pinned = `node-${process.platform}-${process.arch}`;
     it('hands over to the pinned one with arguments, output and exit code', async () => {
       const ended = await run([...pretend({ version: 'v18.0.0' }), launcher, 'complete', 'a b']);
       expect(ended).toMatchObject({ code: 0, stderr: '' });
-      expect(JSON.parse(ended.stdout)).toEqual({ cli: ['complete', 'a b'], node: expect.stringMatching(/^v24\./) });
+      expect(JSON.parse(ended.stdout)).toEqual({
+        cli: ['complete', 'a b'],
+        node: expect.stringMatching(/^v24\./),
+      });
     });
 
     it('passes a Ctrl-C on once, however often it comes, and keeps the exit code', async () => {
