@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** Projects, keys, their secrets, and the counter that numbers every change of them. */
-export class Identity0000000002000 implements MigrationInterface {
-  readonly name = 'Identity0000000002000';
+export class Identity2000 implements MigrationInterface {
+  readonly name = 'identity-0000000002000';
 
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(PROJECTS);
