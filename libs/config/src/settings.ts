@@ -35,7 +35,12 @@ export const SETTINGS = {
       .default(2 * availableParallelism()),
     secret: false,
   },
-  SANDBOX: { schema: z.enum(['auto', 'bubblewrap', 'process']).default('auto'), secret: false },
+  SANDBOX: {
+    schema: z
+      .enum(['auto', 'process'], 'must be auto or process: bubblewrap comes with agentic tasks')
+      .default('auto'),
+    secret: false,
+  },
   CLAUDE_CLI_PATH: { schema: z.string().min(1).transform(expandHome).optional(), secret: false },
   CLAUDE_CONFIG_DIR: {
     schema: z.string().min(1).transform(expandHome).default(join(homedir(), '.claude')),

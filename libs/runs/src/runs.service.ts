@@ -133,13 +133,7 @@ export class Runs implements OnModuleInit, OnModuleDestroy {
       limits: { deadlineMs: run.policy.timeoutSeconds * 1000 },
       meter: account,
     };
-    let outcome: Outcome = {
-      status: 'failed',
-      code: 'cli_crashed',
-      cause: 'no outcome',
-      text: '',
-      cliCostUsd: null,
-    };
+    let outcome = crashed('the executor told no outcome');
     try {
       for await (const event of this.executor.run(spec, run.stop.signal)) {
         if (event.type === 'ended') {
@@ -150,7 +144,7 @@ export class Runs implements OnModuleInit, OnModuleDestroy {
         yield event;
       }
     } catch (error) {
-      outcome = { ...outcome, cause: String(error) };
+      outcome = crashed(String(error));
     }
     const result = this.resultOf(run, outcome, account);
     if (result.failure?.cause) this.logger.warn({ runId: run.id, err: result.failure }, 'run failed');
@@ -180,6 +174,10 @@ export class Runs implements OnModuleInit, OnModuleDestroy {
       timing: run.watch.timing(),
     };
   }
+}
+
+function crashed(cause: string): Outcome {
+  return { status: 'failed', code: 'cli_crashed', cause, text: '', cliCostUsd: null };
 }
 
 function stoppedBeforeStart(reason: StopReason): AppError {
