@@ -17,10 +17,7 @@ export interface PriceRow extends Rates {
 /** Stored with each usage row. Changes whenever a number below does. */
 export const PRICE_VERSION = 'claude-cli-2.1.329';
 
-/**
- * List prices as Claude Code 2.1.329 computes them. `test/e2e/prices.contract.e2e-spec.ts` measures each row
- * with that CLI, except Opus 4.0 and 4.1: it lists them and answers with Opus 5.5.
- */
+/** List prices as Claude Code 2.1.329 computes them: `test/e2e/prices.contract.e2e-spec.ts` measures each. */
 export const PRICE_TABLE: readonly PriceRow[] = [
   {
     models: ['claude-haiku-5-5'],
