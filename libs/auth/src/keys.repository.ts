@@ -27,13 +27,9 @@ export class KeysRepository {
 
   /** `ref` is an id or the kid of one of the key's secrets. */
   async find(ref: string, project: string | undefined): Promise<ApiKey | null> {
-    const where = KEY_ID_PATTERN.test(ref)
-      ? { id: ref }
-      : KID_PATTERN.test(ref) && {
-          id: (await this.manager.findOneBy(ApiKeySecret, { kid: ref }))?.keyId ?? '',
-        };
-    if (!where) return null;
-    return this.manager.findOne(ApiKey, { where: { ...where, project }, relations: { secrets: true } });
+    const id = KEY_ID_PATTERN.test(ref) ? ref : await this.keyOf(ref);
+    if (id === undefined) return null;
+    return this.manager.findOne(ApiKey, { where: { id, ...within(project) }, relations: { secrets: true } });
   }
 
   /** The same, held against other changes until the transaction ends. */
@@ -47,7 +43,7 @@ export class KeysRepository {
   /** Newest first: ids carry their time of birth. */
   async page(project: string | undefined, before: string | undefined, size: number): Promise<ApiKey[]> {
     return this.manager.find(ApiKey, {
-      where: { project, id: before === undefined ? undefined : LessThan(before) },
+      where: { ...within(project), ...(before !== undefined && { id: LessThan(before) }) },
       relations: { secrets: true },
       order: { id: 'DESC' },
       take: size,
@@ -119,4 +115,12 @@ export class KeysRepository {
       [[...uses.keys()], [...uses.values()]],
     );
   }
+  private async keyOf(kid: string): Promise<string | undefined> {
+    if (!KID_PATTERN.test(kid)) return undefined;
+    return (await this.manager.findOneBy(ApiKeySecret, { kid }))?.keyId;
+  }
+}
+
+function within(project: string | undefined): { project?: string } {
+  return project === undefined ? {} : { project };
 }
