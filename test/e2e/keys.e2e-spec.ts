@@ -212,6 +212,32 @@ describe('the life of a key', () => {
     await expect(auth.keys.test(operator, 'nonsense')).rejects.toMatchObject(REFUSED);
   });
 
+  it('leaves an audit event for every change, by whom and of what', async () => {
+    const admin = await newAdmin();
+    const { id } = await auth.keys.create(admin, { project: 'audited' });
+    await auth.keys.update(admin, id, { name: 'new' });
+    await auth.keys.rotate(admin, id);
+    await auth.keys.revoke(admin, id);
+    await auth.keys.revoke(admin, id);
+    const client = new pg.Client(database.url);
+    await client.connect();
+    const { rows } = await client.query(
+      `SELECT type, actor, diff FROM audit_events WHERE target->>'id' = $1 ORDER BY seq`,
+      [id],
+    );
+    await client.end();
+    expect(rows.map(({ type }) => type)).toEqual([
+      'key.created',
+      'key.updated',
+      'key.rotated',
+      'key.revoked',
+    ]);
+    expect(rows[1]).toMatchObject({
+      actor: { kind: 'key', id: admin.keyId },
+      diff: { name: { from: '', to: 'new' } },
+    });
+  });
+
   it('never stores a secret, in no column of any table', async () => {
     const made = await newKey({ name: 'canary' });
     const rotated = await auth.keys.rotate(operator, made.id);
