@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { AppError } from '@app/common';
 
 /** Classes 08 (connection), 53 (no resources), 57P (shut down, starting); a wrong password or a timeout too. */
@@ -8,7 +9,7 @@ const MESSAGES =
 
 /** Whether the error says that the database is away, rather than that it refused what we asked. */
 export function isConnectionLoss(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (!types.isNativeError(error)) return false;
   const { code, driverError } = error as Error & { code?: unknown; driverError?: unknown };
   if (driverError && driverError !== error) return isConnectionLoss(driverError);
   if (typeof code === 'string') return SQL_STATES.test(code) || SOCKET_CODES.test(code);
