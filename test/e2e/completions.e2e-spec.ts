@@ -306,7 +306,7 @@ describe('POST /v1/completions', () => {
       service.model.script = () => ({ hang: true });
       const running = complete({}, {}, doomed.key);
       while ((await openRuns()) === 0) await sleep(20);
-      await service.app.get(KeysService).revoke(operatorPrincipal(), { id: doomed.id });
+      await service.app.get(KeysService).revoke(operatorPrincipal(), doomed.id);
       const revokedAt = performance.now();
       expect((await running).status).toBe(401);
       expect(performance.now() - revokedAt).toBeLessThan(2000);

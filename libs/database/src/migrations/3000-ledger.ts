@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** Runs (each with exactly one terminal outcome), what they used per model, and idempotency keys. */
 export class Ledger3000 implements MigrationInterface {
-  readonly name = 'Ledger3000';
+  readonly name = 'ledger-0000000003000';
 
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(RUNS);

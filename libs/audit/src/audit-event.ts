@@ -1,0 +1,24 @@
+/** Everything that is ever written to the audit. A new kind of event is a new line here. */
+export const AUDIT_EVENT_TYPES = [
+  'key.created',
+  'key.updated',
+  'key.rotated',
+  'key.revoked',
+  'admin.bootstrapped',
+  'auth.failed',
+  'run.started',
+  'run.ended',
+  'run.refused',
+] as const;
+export type AuditEventType = (typeof AUDIT_EVENT_TYPES)[number];
+
+/** What happened: who did it, to what, and how it went. `diff` is small JSON: what changed, never content. */
+export interface AuditEvent {
+  type: AuditEventType;
+  project: string;
+  actor: { kind: 'key' | 'operator' | 'system'; id: string };
+  target: { kind: string; id: string };
+  outcome: 'ok' | 'denied' | 'failed';
+  diff?: Record<string, unknown>;
+  requestId?: string;
+}

@@ -1,0 +1,76 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { AuditEvent } from './audit-event.js';
+import { canonicalJson } from './canonical-json.js';
+import { redacted } from './redacted.js';
+
+/** One link of a project's chain, as it is stored. */
+export interface AuditRecord {
+  project: string;
+  seq: number;
+  at: Date;
+  type: string;
+  actor: AuditEvent['actor'];
+  target: AuditEvent['target'];
+  outcome: string;
+  diff: Record<string, unknown> | null;
+  requestId: string | null;
+  prev: Buffer;
+  mac: Buffer;
+  macKeyId: string;
+}
+
+/** Where a chain ends now. */
+export interface ChainHead {
+  seq: number;
+  mac: Buffer;
+}
+
+export const CHAIN_START: ChainHead = { seq: 0, mac: Buffer.alloc(32) };
+
+/**
+ * The secret that chains records. It lives outside the database: who can only write rows cannot make a link
+ * that fits. Each record names its key, so that records of a replaced one are not taken for edited.
+ */
+export class ChainKey {
+  readonly id: string;
+
+  constructor(private readonly secret: string) {
+    this.id = createHmac('sha256', secret).update('key id').digest('hex').slice(0, 8);
+  }
+
+  /** The next record after `head`, without anything that looks like a secret. */
+  link(head: ChainHead, event: AuditEvent, at: Date): AuditRecord {
+    const { diff, requestId, ...said } = redacted(event);
+    const record = {
+      ...said,
+      at,
+      seq: head.seq + 1,
+      diff: diff ?? null,
+      requestId: requestId ?? null,
+      prev: head.mac,
+      macKeyId: this.id,
+    };
+    return { ...record, mac: this.#macOf(record) };
+  }
+
+  matches(record: AuditRecord): boolean {
+    return record.mac.length === 32 && timingSafeEqual(record.mac, this.#macOf(record));
+  }
+
+  #macOf(record: Omit<AuditRecord, 'mac'>): Buffer {
+    const { project, seq, at, type, actor, target, outcome, diff, requestId, prev, macKeyId } = record;
+    const said = {
+      project,
+      seq,
+      at: at.toISOString(),
+      type,
+      actor,
+      target,
+      outcome,
+      diff,
+      requestId,
+      macKeyId,
+    };
+    return createHmac('sha256', this.secret).update(prev).update(canonicalJson(said)).digest();
+  }
+}
