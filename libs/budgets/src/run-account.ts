@@ -34,8 +34,10 @@ export class RunAccount {
 
   async authorise(call: PricedCall): Promise<{ maxTokens: number } | { refused: string }> {
     const left = this.limitNano - this.reservedNano - this.spentNano;
-    const forOutput = left - worstCase({ ...call, maxTokens: 0 });
-    const perToken = ceilingNanoUsd(call.model, { input: 0, output: 1 });
+    const forInput = worstCase({ ...call, maxTokens: 0 });
+    const forOutput = left - forInput;
+    // Not from the price of a token alone: a long prompt makes every output token dearer.
+    const perToken = worstCase({ ...call, maxTokens: 1 }) - forInput;
     const maxTokens = Math.min(call.maxTokens, forOutput > 0n ? Number(forOutput / perToken) : 0);
     if (maxTokens < 1) return { refused: 'the cost limit of the run does not cover another model call' };
     this.reservedNano += worstCase({ ...call, maxTokens });

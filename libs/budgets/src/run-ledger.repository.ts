@@ -107,13 +107,14 @@ export class RunLedger {
 
   /**
    * Open runs that nobody works on: those of this installation's earlier processes, and all whose lease is
-   * over. Locked until the transaction ends, so that two sweepers never take the same one.
+   * over. Locked until the transaction ends, so that two sweepers never take the same one; in the order of their
+   * projects, because each end locks its project's audit chain.
    */
   takeAbandoned(instance: string, owner: string): Promise<AbandonedRun[]> {
     return this.transactions.manager.query(
       `SELECT id, project, key_id FROM runs
         WHERE outcome IS NULL AND (lease_until < now() OR (instance = $1 AND owner <> $2))
-        LIMIT 500 FOR UPDATE SKIP LOCKED`,
+        ORDER BY project LIMIT 500 FOR UPDATE SKIP LOCKED`,
       [instance, owner],
     );
   }

@@ -17,6 +17,7 @@ export const ERROR_TABLE = {
   idempotency_mismatch: { status: 422, type: 'idempotency_error' },
   concurrency_limited: { status: 429, type: 'rate_limit_error' },
   rate_limited: { status: 429, type: 'rate_limit_error' },
+  headers_too_large: { status: 431, type: 'request_too_large' },
   internal_error: { status: 500, type: 'api_error' },
   cli_crashed: { status: 502, type: 'upstream_error' },
   upstream_error: { status: 502, type: 'upstream_error' },

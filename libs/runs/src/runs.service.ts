@@ -147,7 +147,7 @@ export class Runs implements OnModuleInit, OnModuleDestroy {
       outcome = crashed(String(error));
     }
     const result = this.resultOf(run, outcome, account);
-    if (result.failure?.cause) this.logger.warn({ runId: run.id, err: result.failure }, 'run failed');
+    if (result.failure?.cause) this.logger.warn({ msg: 'run failed', runId: run.id, err: result.failure });
     await this.book.end(run.principal, run.id, {
       outcome: outcome.status,
       errorCode: result.failure?.code,

@@ -63,15 +63,17 @@ export class AnswerReader {
   get usage(): ModelUsage | null {
     const seen = this.reported;
     if (!seen) return null;
-    const writes = seen.cache_creation;
+    // The API leaves cache counts out, or null, when nothing was cached; writes whose life it does not tell are
+    // 5-minute ones, as the CLI prices them.
+    const written1h = seen.cache_creation?.ephemeral_1h_input_tokens ?? 0;
+    const written = seen.cache_creation_input_tokens ?? 0;
     return {
       model: this.model,
       inputTokens: seen.input_tokens ?? null,
       outputTokens: seen.output_tokens ?? null,
-      cacheReadTokens: seen.cache_read_input_tokens ?? null,
-      // An answer that does not say how long its cache writes live is priced at the 5-minute rate, as the CLI does.
-      cacheWrite5mTokens: writes?.ephemeral_5m_input_tokens ?? seen.cache_creation_input_tokens ?? null,
-      cacheWrite1hTokens: writes?.ephemeral_1h_input_tokens ?? null,
+      cacheReadTokens: seen.cache_read_input_tokens ?? 0,
+      cacheWrite5mTokens: Math.max(written - written1h, seen.cache_creation?.ephemeral_5m_input_tokens ?? 0),
+      cacheWrite1hTokens: written1h,
     };
   }
 

@@ -1,0 +1,72 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { AppError, type ErrorCode, type RequestContext } from '@app/common';
+import { allowedMethods } from './allowed-methods.js';
+
+/** What the framework throws, in our words: its own texts may name paths, parsers or modules. */
+const FRAMEWORK_ERRORS: Record<number, [ErrorCode, string]> = {
+  400: ['invalid_request', 'the request is not well-formed'],
+  403: ['permission_denied', 'this is not allowed'],
+  404: ['not_found', 'there is no such route'],
+  413: ['request_too_large', 'the request is too large'],
+};
+
+/**
+ * Answers every failure with the one error envelope. What is not an `AppError` and not a known refusal of the
+ * framework is a defect: it is logged whole with the request id, and the caller sees a generic 500. An answer
+ * that has begun is cut, so that it cannot pass for a whole one.
+ */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger(ProblemFilter.name);
+
+  catch(exception: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<Request & RequestContext>();
+    const response = host.switchToHttp().getResponse<Response>();
+    const methods = isUnmatched(exception) ? allowedMethods(request) : [];
+    const isWrongMethod = methods.length > 0 && !methods.includes(request.method);
+    if (methods.length > 0) response.setHeader('allow', methods.join(', '));
+    if (methods.length > 0 && request.method === 'OPTIONS') {
+      response.status(204).end();
+      return;
+    }
+    const problem = isWrongMethod ? wrongMethod(request.method) : asAppError(exception);
+    this.log(problem, request.id);
+    if (response.headersSent) response.destroy();
+    else if (request.socket.writable) answer(response, problem, request.id);
+  }
+
+  private log(problem: AppError, requestId: string): void {
+    if (problem.cause === undefined) return;
+    const entry = { msg: problem.message, request_id: requestId, code: problem.code, err: problem.cause };
+    if (problem.code === 'internal_error') this.logger.error(entry);
+    else if (problem.status >= 500) this.logger.warn(entry);
+    else this.logger.debug(entry);
+  }
+}
+
+/** Express found no handler; the path may still exist for other methods. */
+const isUnmatched = (exception: unknown) =>
+  exception instanceof HttpException && exception.getStatus() === 404;
+
+function asAppError(exception: unknown): AppError {
+  if (exception instanceof AppError) return exception;
+  if (exception instanceof HttpException) {
+    const known = FRAMEWORK_ERRORS[exception.getStatus()];
+    if (known) return new AppError(...known, { cause: exception });
+  }
+  return new AppError('internal_error', 'something went wrong on our side; quote the request id', {
+    cause: exception ?? new Error('nothing was thrown'),
+  });
+}
+
+const wrongMethod = (method: string) =>
+  new AppError('method_not_allowed', `${method} is not one of this route's methods, see the allow header`);
+
+function answer(response: Response, problem: AppError, requestId: string): void {
+  if (problem.retryAfterSeconds !== undefined) {
+    response.setHeader('retry-after', String(Math.ceil(problem.retryAfterSeconds)));
+  }
+  if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer');
+  response.status(problem.status).json(problem.toEnvelope(requestId));
+}

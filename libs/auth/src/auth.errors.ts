@@ -1,0 +1,18 @@
+import { AppError } from '@app/common';
+
+/** The one answer to every key that does not work: it must not tell a wrong key from a revoked one. */
+export function invalidKey(): AppError {
+  return new AppError(
+    'invalid_api_key',
+    'a valid API key is needed: send it as "Authorization: Bearer <key>" or as "x-api-key: <key>"; "claude-api keys create" makes one',
+  );
+}
+
+/** Also the answer for a key of another project. */
+export function noSuchKey(): AppError {
+  return new AppError('not_found', 'there is no such key');
+}
+
+export function invalidInput(param: string, message: string): AppError {
+  return new AppError('invalid_request', `${param} ${message}`, { param });
+}

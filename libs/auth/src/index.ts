@@ -1,0 +1,10 @@
+export { ApiKey } from './api-key.entity.js';
+export { AuthGuard } from './auth.guard.js';
+export { AuthModule } from './auth.module.js';
+export { Bootstrap } from './bootstrap.js';
+export { IssuedKeyDto, KeyDto, KeyListDto } from './dto/key.dto.js';
+export { KeyChanges, type KeyChange } from './key-changes.js';
+export type { CreateKeyInput, UpdateKeyInput } from './key-input.js';
+export { KeyVerifier } from './key-verifier.js';
+export { type IssuedKey, type KeyPage, KeysService } from './keys.service.js';
+export { operatorPrincipal } from './operator.js';

@@ -1,0 +1,139 @@
+import { timingSafeEqual } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Clock, type Principal } from '@app/common';
+import { LRUCache } from 'lru-cache';
+import type { ApiKeySecret } from './api-key.entity.js';
+import { invalidKey } from './auth.errors.js';
+import { KeyChanges } from './key-changes.js';
+import { kidOf } from './key-format.js';
+import { KeySecrets } from './key-secrets.js';
+import { KeysRepository } from './keys.repository.js';
+import { LastUsed } from './last-used.js';
+
+const CACHED_KEYS = 120_000;
+const REFRESH_AFTER_MS = 30_000;
+const EXPIRES_AFTER_MS = 120_000;
+/** How old an answer may be while nobody can tell whether its key has changed. */
+const EXPIRES_UNWATCHED_AFTER_MS = 3_000;
+const UNKNOWN_FOR_MS = 5_000;
+const UNKNOWN_KEYS = 10_000;
+
+/** All there is to know about one secret, worked out when it was read. */
+interface Verdict {
+  principal: Principal;
+  digest: Buffer;
+  /** Milliseconds since the epoch; -Infinity for a revoked key. */
+  liveUntil: number;
+  /** When reading began, on the monotonic clock. */
+  readAt: number;
+}
+
+/**
+ * Turns a presented key into its Principal, without a query when the key was seen lately. A change of the
+ * key holds from the moment `KeyChanges` tells of it; expiry is checked on every call. Every key that does
+ * not work gets the same answer, and a database that cannot be asked is never the key's fault (503).
+ */
+@Injectable()
+export class KeyVerifier {
+  private readonly verdicts = new LRUCache<string, Verdict>({ max: CACHED_KEYS });
+  private readonly unknown: LRUCache<string, true>;
+  private readonly reading = new Map<string, Promise<Verdict | undefined>>();
+  /** When each key changed last, oldest first; kept for as long as an older verdict could be cached. */
+  private readonly changedAt = new Map<string, number>();
+
+  constructor(
+    private readonly keys: KeysRepository,
+    private readonly secrets: KeySecrets,
+    private readonly changes: KeyChanges,
+    private readonly lastUsed: LastUsed,
+    private readonly clock: Clock,
+  ) {
+    const perf = { now: () => clock.monotonicMs() };
+    this.unknown = new LRUCache({ max: UNKNOWN_KEYS, ttl: UNKNOWN_FOR_MS, ttlResolution: 0, perf });
+    changes.onChange(({ keyId }) => this.forget(keyId));
+  }
+
+  async verify(presented: string): Promise<Principal> {
+    const kid = kidOf(presented);
+    if (!kid) throw invalidKey();
+    const digest = this.secrets.digest(presented);
+    const id = digest.toString('base64');
+    const verdict = this.cached(id, kid, digest) ?? (await this.read(id, kid, digest));
+    if (!verdict || !timingSafeEqual(verdict.digest, digest)) throw invalidKey();
+    if (verdict.liveUntil <= this.clock.now().getTime()) throw invalidKey();
+    this.lastUsed.touch(verdict.principal.keyId);
+    return verdict.principal;
+  }
+
+  private cached(id: string, kid: string, digest: Buffer): Verdict | undefined {
+    const verdict = this.verdicts.get(id);
+    if (!verdict) return undefined;
+    const age = this.clock.monotonicMs() - verdict.readAt;
+    if (age > (this.changes.current ? EXPIRES_AFTER_MS : EXPIRES_UNWATCHED_AFTER_MS)) return undefined;
+    // Also drops what was read from before the change but cached after it.
+    if (verdict.readAt <= (this.changedAt.get(verdict.principal.keyId) ?? -Infinity)) return undefined;
+    if (age > REFRESH_AFTER_MS) void this.read(id, kid, digest).catch(() => undefined);
+    return verdict;
+  }
+
+  /** One query for all callers that wait for the same secret. */
+  private read(id: string, kid: string, digest: Buffer): Promise<Verdict | undefined> {
+    if (this.unknown.has(id)) return Promise.resolve(undefined);
+    const running = this.reading.get(id);
+    if (running) return running;
+    const read = this.readFromDatabase(id, kid, digest).finally(() => {
+      if (this.reading.get(id) === read) this.reading.delete(id);
+    });
+    this.reading.set(id, read);
+    return read;
+  }
+
+  private async readFromDatabase(id: string, kid: string, digest: Buffer): Promise<Verdict | undefined> {
+    const readAt = this.clock.monotonicMs();
+    const secret = await this.keys.secretWithKey(kid);
+    if (!secret || !timingSafeEqual(secret.digest, digest)) {
+      this.verdicts.delete(id);
+      this.unknown.set(id, true);
+      return undefined;
+    }
+    const verdict = {
+      principal: principalOf(secret),
+      digest: secret.digest,
+      liveUntil: endOf(secret),
+      readAt,
+    };
+    this.verdicts.set(id, verdict);
+    return verdict;
+  }
+
+  private forget(keyId: string): void {
+    const now = this.clock.monotonicMs();
+    this.changedAt.delete(keyId);
+    this.changedAt.set(keyId, now);
+    for (const [key, at] of this.changedAt) {
+      if (now - at <= EXPIRES_AFTER_MS) break;
+      this.changedAt.delete(key);
+    }
+    // A read that is under way may have begun before the change: nobody new may wait for it.
+    this.reading.clear();
+  }
+}
+
+function principalOf({ apiKey }: ApiKeySecret): Principal {
+  const { id, project, epoch, tier, scopes, grants } = apiKey;
+  Object.values(grants).forEach(Object.freeze);
+  return Object.freeze({
+    kind: 'key',
+    project,
+    keyId: id,
+    epoch,
+    tier,
+    scopes,
+    grants: Object.freeze(grants),
+  });
+}
+
+function endOf({ notAfter, apiKey }: ApiKeySecret): number {
+  if (apiKey.status === 'revoked') return -Infinity;
+  return Math.min(notAfter?.getTime() ?? Infinity, apiKey.expiresAt?.getTime() ?? Infinity);
+}

@@ -1,0 +1,5 @@
+export { type EffectivePolicy, type PolicyAsk, type Refusal, effectivePolicy } from './effective-policy.js';
+export { PermissionsGuard } from './permissions.guard.js';
+export { PermissionsModule } from './permissions.module.js';
+export type { Tier } from './tier.js';
+export { Tiers } from './tiers.js';

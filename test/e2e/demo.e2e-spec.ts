@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { chromium, type Browser } from 'playwright-core';
+import { eventsOf } from '../support/test-service.js';
+import { cleanUp, ServerProcess } from '../support/server-process.js';
+
+jest.setTimeout(120_000);
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+  existsSync,
+);
+const QUIET = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
+  ...['--disable-background-networking', '--disable-component-update'],
+];
+
+describe('serve --demo', () => {
+  let home: string;
+  let server: ServerProcess;
+  let key: string;
+
+  beforeAll(async () => {
+    home = await ServerProcess.temporaryHome();
+    server = await ServerProcess.start(home, {}, ['--demo']);
+    key = /cc_sk_\w+/.exec(server.output)?.[0] ?? '';
+  });
+  afterAll(() => cleanUp(home, [server]));
+
+  const complete = (body: object) =>
+    fetch(`${server.url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+      body: JSON.stringify(body),
+    });
+
+  it('prints a key and three lines to paste: a completion, a stream and an error', () => {
+    expect(server.output.toLowerCase()).toContain('demo');
+    const pasted = server.output.split('\n').filter((line) => line.trim().startsWith('curl '));
+    expect(pasted).toHaveLength(3);
+    expect(pasted.every((line) => line.includes(`:${server.port}/v1/completions`))).toBe(true);
+    expect(pasted[1]).toContain('"stream":true');
+  });
+
+  it('answers a completion through the real CLI, and says that it is a demo', async () => {
+    const response = await complete({ prompt: 'What is a mutex?' });
+    const body: any = await response.json();
+    expect(response.status).toBe(200);
+    expect(body.content).toMatch(/demo.*What is a mutex\?/);
+    expect(body.warnings.join()).toContain('demo');
+  });
+
+  it('answers a stream in pieces', async () => {
+    const events = eventsOf(await (await complete({ prompt: 'hello', stream: true })).text());
+    expect(events.filter(({ type }) => type === 'token').length).toBeGreaterThan(5);
+    expect(events.at(-1).type).toBe('done');
+  });
+
+  it('says demo where it says how it is', async () => {
+    expect(await (await fetch(`${server.url}/health`)).json()).toMatchObject({ status: 'ok', demo: true });
+  });
+
+  describe('Swagger UI in Chromium', () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      if (!CHROMIUM) throw new Error('Chromium is missing: apt-get install chromium');
+      browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
+    });
+    afterAll(() => browser.close());
+
+    it('answers "Try it out" after "Authorize"', async () => {
+      const page = await browser.newPage();
+      const problems: string[] = [];
+      page.on('pageerror', (error) => problems.push(String(error)));
+      await page.goto(`${server.url}/docs`);
+      await page.getByRole('button', { name: 'Authorize' }).first().click();
+      await page.locator('.auth-container input').first().fill(key);
+      await page.locator('.auth-container button[type=submit]').first().click();
+      await page.locator('.btn-done').first().click();
+      const operation = page.locator('.opblock', { hasText: '/v1/completions' }).first();
+      await operation.locator('.opblock-summary').click();
+      await operation.getByRole('button', { name: 'Try it out' }).click();
+      await operation.getByRole('button', { name: 'Execute' }).click();
+      const answer = operation.locator('.live-responses-table .highlight-code').first();
+      await answer.waitFor({ timeout: 20_000 });
+      expect(await answer.innerText()).toContain('demo answer');
+      expect(problems).toEqual([]);
+      await page.close();
+    });
+  });
+});
