@@ -256,11 +256,11 @@ describe('claude-api, as its user runs it', () => {
   });
 
   it('ends the request on Ctrl-C, and exits with 130', async () => {
-    const gone = new Promise<void>((resolve) => {
+    const gone = new Promise<void>((closed) => {
       respond = (_request, response) => {
         response.write(STREAM[0]);
         response.write('data: {"type":"token","content":"Half"}\n\n');
-        response.on('close', resolve);
+        response.on('close', closed);
       };
     });
     const child = spawn(process.execPath, [LAUNCHER, 'complete', 'x'], { env });

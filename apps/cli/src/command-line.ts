@@ -2,7 +2,7 @@ import { CommandFactory } from 'nest-commander';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { CliModule } from './cli.module.js';
 import { type Command, CommandTree } from './command-tree.js';
-import { endingOf, UsageError } from './failures.js';
+import { UsageError } from './failures.js';
 import type { Terminal } from './terminal.js';
 
 /**
@@ -19,7 +19,7 @@ export async function execute(argv: string[], terminal: Terminal): Promise<numbe
     await root.parseAsync(argv, { from: 'user' });
     return terminal.exitCode;
   } catch (error) {
-    return report(error, argv, path, terminal);
+    return await report(error, argv, path, terminal);
   } finally {
     await app.close();
   }
@@ -40,7 +40,7 @@ function prepare(command: Command, path: string[], terminal: Terminal): void {
   for (const child of command.commands) prepare(child, path, terminal);
 }
 
-function report(error: unknown, argv: string[], path: string[], terminal: Terminal): number {
+async function report(error: unknown, argv: string[], path: string[], terminal: Terminal): Promise<number> {
   const {
     code,
     exitCode: commanderExit,
@@ -48,6 +48,7 @@ function report(error: unknown, argv: string[], path: string[], terminal: Termin
   } = error as { code?: string; exitCode?: number; message: string };
   if (commanderExit === 0) return 0; // --help, --version
   const complaint = commanderExit === undefined ? error : new UsageError(sayWhatIsWrong(code, message));
+  const { endingOf } = await import('./endings.js');
   const { envelope, exitCode, message: line } = endingOf(complaint);
   if (ownFlags(argv).includes('--json')) terminal.json(envelope);
   terminal.say(`error: ${line}`);

@@ -1,9 +1,11 @@
+import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AuthModule, KeysService, operatorPrincipal } from '@app/auth';
 import { Clock, CommonModule, type Principal } from '@app/common';
 import { ConfigModule, loadConfig } from '@app/config';
 import { DatabaseModule, migrate, startDatabase } from '@app/database';
 
+@Module({})
 class KeysSession {}
 
 /**

@@ -1,3 +1,4 @@
+import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type AppConfig, ConfigError } from '@app/config';
 import {
@@ -11,6 +12,7 @@ import type { Finding } from './finding.js';
 
 const SKEW_LIMIT_MS = 5_000;
 
+@Module({})
 class DoctorSession {}
 
 /** Reachable, up to date, and of the same time as this process: expiry and leases compare the two. */

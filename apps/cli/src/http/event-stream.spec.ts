@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, asyncProperty, integer } from 'fast-check';
 import { eventData } from './event-stream.js';
 
 async function* cut(bytes: Uint8Array, sizes: number[]): AsyncGenerator<Uint8Array> {
@@ -34,8 +34,8 @@ describe('reading server-sent events', () => {
 
   it('does not depend on where the chunks are cut', async () => {
     const text = 'data: grüße 🚢\r\n\r\n: x\n\ndata: a\r\ndata: b\r\n\r\ndata: é\n\n';
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 5 })), async (sizes) => {
+    await assert(
+      asyncProperty(array(integer({ min: 0, max: 5 })), async (sizes) => {
         expect(await read(text, sizes)).toEqual(['grüße 🚢', 'a\nb', 'é']);
       }),
     );
