@@ -1,5 +1,5 @@
 /** What the table below looks at. `text` is a bounded sample, `length` the characters of the whole prompt. */
-export interface PromptFacts {
+interface PromptFacts {
   text: string;
   length: number;
   maxTokens?: number;

@@ -44,7 +44,7 @@ function sample({ prompt, system = '' }: RoutingInput): string {
 function nearest(wanted: ModelFamily, allowed: readonly ModelFamily[]): ModelFamily {
   const distance = (family: ModelFamily) =>
     Math.abs(MODEL_FAMILIES.indexOf(family) - MODEL_FAMILIES.indexOf(wanted));
-  const [first] = MODEL_FAMILIES.filter((family) => allowed.includes(family)).sort(
+  const [first] = MODEL_FAMILIES.filter((family) => allowed.includes(family)).toSorted(
     (a, b) => distance(a) - distance(b),
   );
   if (!first) throw new Error('no model is allowed');
