@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Bootstrap, KeysService, operatorPrincipal } from '@app/auth';
@@ -73,7 +75,11 @@ const LISTEN_PROBLEMS: Record<string, (config: AppConfig) => string> = {
 
 async function listen(app: NestExpressApplication, config: AppConfig): Promise<void> {
   try {
-    await app.listen(config.port, config.host);
+    await app.init();
+    // Not Nest's own listen: it would log the failure beside the one line that says what to do.
+    const server: HttpServer = app.getHttpServer();
+    server.listen(config.port, config.host);
+    await once(server, 'listening');
   } catch (cause) {
     const problem = LISTEN_PROBLEMS[(cause as NodeJS.ErrnoException).code ?? ''];
     throw problem ? new ConfigError(problem(config), { cause }) : cause;
