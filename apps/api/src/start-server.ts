@@ -21,9 +21,6 @@ export interface RunningServer {
 }
 
 const DAY_SECONDS = 86_400;
-/** Runs end themselves after 30 s; a client that does not read its answer is given 5 s more. */
-const CUT_AFTER_MS = 35_000;
-
 /**
  * Starts the service from its settings up to the open port, or throws having undone what it had done. Throws
  * `ConfigError` with one line for the operator when the cause is theirs to remove.
@@ -44,7 +41,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     database.supervise();
     const draining = new Draining();
     const app = await createApp(config, database.url, { draining });
-    undo.push(() => close(app, draining));
+    undo.push(() => app.close());
+    undo.push(() => void (draining.hasBegun = true));
     await listen(app, config);
     return { facts: await factsOf(app, config, database), stop };
   } catch (error) {
@@ -80,18 +78,6 @@ async function listen(app: NestExpressApplication, config: AppConfig): Promise<v
     const problem = LISTEN_PROBLEMS[(cause as NodeJS.ErrnoException).code ?? ''];
     throw problem ? new ConfigError(problem(config), { cause }) : cause;
   }
-}
-
-/** Connections that wait for their next request would keep the server open. */
-async function close(app: NestExpressApplication, draining: Draining): Promise<void> {
-  draining.hasBegun = true;
-  const server = app.getHttpServer();
-  server.close();
-  const idle = setInterval(() => server.closeIdleConnections(), 100);
-  const impatience = setTimeout(() => server.closeAllConnections(), CUT_AFTER_MS);
-  await app.close();
-  clearInterval(idle);
-  clearTimeout(impatience);
 }
 
 async function factsOf(

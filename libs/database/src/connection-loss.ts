@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { AppError } from '@app/common';
 
 /** Classes 08 (connection), 53 (no resources), 57P (shut down, starting); a wrong password or a timeout too. */
@@ -9,15 +10,11 @@ const MESSAGES =
 
 /** Whether the error says that the database is away, rather than that it refused what we asked. */
 export function isConnectionLoss(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
-  const { code, message, driverError } = error as {
-    code?: unknown;
-    message?: unknown;
-    driverError?: unknown;
-  };
+  if (!types.isNativeError(error)) return false;
+  const { code, driverError } = error as Error & { code?: unknown; driverError?: unknown };
   if (driverError && driverError !== error) return isConnectionLoss(driverError);
   if (typeof code === 'string') return SQL_STATES.test(code) || SOCKET_CODES.test(code);
-  return MESSAGES.test(String(message));
+  return MESSAGES.test(error.message);
 }
 
 /** Connection losses become `database_unavailable`; every other error stays what it is. */

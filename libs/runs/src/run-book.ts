@@ -60,6 +60,8 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
         owner: this.owner,
         costKind: this.config.credential?.kind === 'oauth_token' ? 'notional' : 'billed',
       });
+      if (verdict === 'key_ended')
+        throw new AppError('invalid_api_key', 'the API key was revoked or has expired');
       if (verdict === 'key_changed') throw keyChanged();
       if (verdict === 'concurrency') throw concurrencyLimited(run.concurrentRuns);
       await this.audit.append({
@@ -128,8 +130,11 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
   }
 }
 
+/** The key is good, but what we know of it is milliseconds old: the next try is verified anew. */
 function keyChanged(): AppError {
-  return new AppError('invalid_api_key', 'the API key was changed, revoked or has expired');
+  return new AppError('conflict', 'the API key was changed at this moment: send the request again', {
+    retryAfterSeconds: 1,
+  });
 }
 
 export function concurrencyLimited(limit: number): AppError {
