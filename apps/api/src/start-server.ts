@@ -30,7 +30,7 @@ const DAY_SECONDS = 86_400;
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const undo: (() => void | Promise<void>)[] = [];
   const stop = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
+    for (const step of undo.splice(0).toReversed()) await step();
   };
   try {
     const config = options.demo ? await demoConfig(options, undo) : loadConfig(options);
