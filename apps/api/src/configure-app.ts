@@ -13,13 +13,14 @@ import { Validation } from './http/validation.js';
 import { StructuredLog } from './logging/structured-log.js';
 import { serveDocs } from './openapi.js';
 
-interface Surroundings {
+export interface Surroundings {
   draining?: Draining;
+  /** Where log lines go instead of stderr. */
   logSink?: DestinationStream;
 }
 
-/** Makes an app (not yet listening) with everything that each route relies on; the server and the tests do so alike. */
-export async function createApp(
+/** An app, not yet listening, of any root module, with all that each of its routes relies on. */
+export async function createSurface(
   root: Type | DynamicModule,
   config: AppConfig,
   { draining = new Draining(), logSink }: Surroundings = {},

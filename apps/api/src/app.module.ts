@@ -1,0 +1,58 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { AuditModule } from '@app/audit';
+import { AuthGuard, AuthModule } from '@app/auth';
+import { CommonModule } from '@app/common';
+import { CompletionsModule } from '@app/completions';
+import { type AppConfig, ConfigModule } from '@app/config';
+import { DatabaseHealth, DatabaseModule } from '@app/database';
+import { CredentialHealth, ExecutorModule, ProcessSandbox } from '@app/executor';
+import { PermissionsGuard, PermissionsModule } from '@app/permissions';
+import { HealthModule } from './health/health.module.js';
+import type { ReadinessCheck } from './health/readiness.js';
+
+/** Every route of the service. Who asks is settled before what they may do; both before a body is read. */
+@Module({})
+export class AppModule {
+  static of(config: AppConfig, databaseUrl: string): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        CommonModule,
+        ConfigModule.of(config),
+        DatabaseModule.forUrl(databaseUrl),
+        AuditModule,
+        PermissionsModule,
+        AuthModule,
+        CompletionsModule,
+        HealthModule.checking({
+          imports: [ExecutorModule],
+          inject: [DatabaseHealth, CredentialHealth, ProcessSandbox],
+          useFactory: readinessChecks,
+        }),
+      ],
+      providers: [
+        { provide: APP_GUARD, useExisting: AuthGuard },
+        { provide: APP_GUARD, useExisting: PermissionsGuard },
+      ],
+    };
+  }
+}
+
+function readinessChecks(
+  database: DatabaseHealth,
+  credential: CredentialHealth,
+  { isolation }: ProcessSandbox,
+): ReadinessCheck[] {
+  return [
+    {
+      name: 'database',
+      check: async () => {
+        const { status, detail } = await database.check();
+        return { ok: status === 'ok', detail };
+      },
+    },
+    { name: 'credential', check: () => credential.check() },
+    { name: 'isolation', check: () => ({ ok: true, detail: `${isolation.level}: ${isolation.detail}` }) },
+  ];
+}

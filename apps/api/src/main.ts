@@ -1,0 +1,51 @@
+import 'reflect-metadata';
+import { parseArgs } from 'node:util';
+import { ConfigError } from '@app/config';
+import { banner } from './banner.js';
+import { type RunningServer, type ServeOptions, startServer } from './start-server.js';
+
+const USAGE = 'usage: claude-api serve [--demo] [--port N] [--host ADDRESS]';
+
+/** `claude-api serve`: runs the server until it is told to stop. What is wrong is said in one line. */
+export async function serve(args: string[] = []): Promise<void> {
+  const options = optionsOf(args);
+  if (!options) {
+    console.error(USAGE);
+    process.exit(2);
+  }
+  try {
+    const server = await startServer(options);
+    stopOnSignal(server);
+    console.log(banner(server.facts));
+  } catch (error) {
+    console.error(error instanceof ConfigError ? error.message : error);
+    process.exit(1);
+  }
+}
+
+function optionsOf(args: string[]): ServeOptions | undefined {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: { demo: { type: 'boolean' }, port: { type: 'string' }, host: { type: 'string' } },
+    });
+    if (values.port !== undefined && !isPort(values.port)) return undefined;
+    return { ...values, port: values.port === undefined ? undefined : Number(values.port) };
+  } catch {
+    return undefined;
+  }
+}
+
+const isPort = (text: string) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
+
+function stopOnSignal(server: RunningServer): void {
+  let stopping = false;
+  const stop = async () => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    console.error('stopping: running work has 30 s to end; once more to stop at once');
+    await server.stop();
+    process.exit(0);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());
+}
