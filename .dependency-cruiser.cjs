@@ -86,6 +86,7 @@ module.exports = {
     },
     only('agent-sdk-in-its-adapter', packages('@anthropic-ai/claude-agent-sdk'), [
       '^libs/executor/src/claude-cli/',
+      '^test/',
     ]),
     {
       name: 'child-process-in-two-places',

@@ -57,8 +57,8 @@ describe('starting with something wrong', () => {
   });
 
   it('a data folder that cannot be written is named', async () => {
-    expect(await failsToStart({ CLAUDE_API_HOME: '/proc/claude-api' })).toMatch(
-      /\/proc\/claude-api.*CLAUDE_API_HOME/,
+    expect(await failsToStart({ CLAUDE_API_HOME: '/dev/null/data' })).toMatch(
+      /\/dev\/null\/data.*CLAUDE_API_HOME/,
     );
   });
 

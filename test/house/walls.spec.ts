@@ -70,6 +70,7 @@ describe('which way imports point', () => {
     ['libs/database/src/embedded/cluster.ts', 'node:child_process'],
     ['libs/executor/src/sandbox/process-sandbox.ts', 'node:child_process'],
     ['libs/executor/src/claude-cli/adapter.ts', '@anthropic-ai/claude-agent-sdk'],
+    ['test/e2e/contract.ts', '@anthropic-ai/claude-agent-sdk'],
     ['libs/auth/src/keys.spec.ts', '../../../test/support/stand-in.js'],
     ['apps/cli/src/cli.command.ts', 'nest-commander'],
     ['apps/api/src/demo/model.ts', '@copilotkit/aimock'],

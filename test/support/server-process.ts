@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { removeEmbeddedDatabase } from '@app/database';
 
 const LAUNCHER = resolve(__dirname, '../../bin/claude-api.cjs');
 const START_MS = 60_000;
@@ -58,7 +59,7 @@ export class ServerProcess {
     return new ServerProcess(home, port, full, child);
   }
 
-  /** Starts it and waits until it answers. */
+  /** Starts it and waits until it answers and has told the operator so. */
   static async start(
     home: string,
     env: Record<string, string> = {},
@@ -68,7 +69,7 @@ export class ServerProcess {
     for (const end = Date.now() + START_MS; Date.now() < end; await sleep(50)) {
       if (server.exitCode !== undefined) break;
       const answer = await fetch(`${server.url}/health`).catch(() => null);
-      if (answer?.ok) return server;
+      if (answer?.ok && server.output.includes('docs')) return server;
     }
     server.child.kill('SIGKILL');
     throw new Error(`the server did not start: ${server.output}`);
@@ -122,5 +123,6 @@ export async function cleanUp(home: string, servers: ServerProcess[]): Promise<v
   for (const server of servers) {
     if (server.exitCode === undefined) await server.stop().catch(() => server.child.kill('SIGKILL'));
   }
+  await removeEmbeddedDatabase(join(home, 'data'));
   await rm(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }

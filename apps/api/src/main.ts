@@ -18,7 +18,7 @@ export async function serve(args: string[] = []): Promise<void> {
     stopOnSignal(server);
     console.log(banner(server.facts));
   } catch (error) {
-    console.error(error instanceof ConfigError ? error.message : error);
+    console.error(error instanceof ConfigError ? `claude-api: ${error.message}` : error);
     process.exit(1);
   }
 }
@@ -38,11 +38,17 @@ function optionsOf(args: string[]): ServeOptions | undefined {
 
 const isPort = (text: string) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
 
+/** `npm start` passes on the Ctrl-C that the terminal has already delivered: within a second it is the same one. */
+const SAME_SIGNAL_MS = 1000;
+
 function stopOnSignal(server: RunningServer): void {
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const stop = async () => {
-    if (stopping) process.exit(1);
-    stopping = true;
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1);
+      return;
+    }
+    stoppingSince = performance.now();
     console.error('stopping: running work has 30 s to end; once more to stop at once');
     await server.stop();
     process.exit(0);

@@ -15,7 +15,7 @@ export function serveDocs(app: NestExpressApplication): void {
     jsonDocumentUrl: 'openapi.json',
     raw: ['json'],
     customSiteTitle: 'Claude Code API Service',
-    swaggerOptions: { persistAuthorization: false, displayRequestDuration: true, tryItOutEnabled: true },
+    swaggerOptions: { persistAuthorization: false, displayRequestDuration: true },
   });
 }
 

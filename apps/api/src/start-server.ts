@@ -1,13 +1,14 @@
+import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Bootstrap, KeysService, operatorPrincipal } from '@app/auth';
 import { type AppConfig, ConfigError, loadConfig } from '@app/config';
-import { type DatabaseHandle, migrate, startDatabase } from '@app/database';
+import { type DatabaseHandle, InstanceLock, migrate, startDatabase } from '@app/database';
 import { CredentialHealth, ProcessSandbox } from '@app/executor';
 import type { BannerFacts } from './banner.js';
 import { createApp } from './create-app.js';
 import { Draining } from './draining.js';
-import { ServerLock } from './server-lock.js';
 
 export interface ServeOptions {
   demo?: boolean;
@@ -22,9 +23,6 @@ export interface RunningServer {
 }
 
 const DAY_SECONDS = 86_400;
-/** Runs end themselves after 30 s; a client that does not read its answer is given 5 s more. */
-const CUT_AFTER_MS = 35_000;
-
 /**
  * Starts the service from its settings up to the open port, or throws having undone what it had done. Throws
  * `ConfigError` with one line for the operator when the cause is theirs to remove.
@@ -32,20 +30,21 @@ const CUT_AFTER_MS = 35_000;
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const undo: (() => void | Promise<void>)[] = [];
   const stop = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
+    for (const step of undo.splice(0).toReversed()) await step();
   };
   try {
     const config = options.demo ? await demoConfig(options, undo) : loadConfig(options);
-    const lock = ServerLock.take(config.home);
-    if (!lock) throw homeInUse(config);
-    undo.push(() => lock.release());
     const database = await startDatabase(config);
     undo.push(() => database.release());
+    const lock = await InstanceLock.take(database.url, config.instanceId);
+    if (!lock) throw homeInUse(config);
+    undo.push(() => lock.release());
     await migrate(database.url);
     database.supervise();
     const draining = new Draining();
     const app = await createApp(config, database.url, { draining });
-    undo.push(() => close(app, draining));
+    undo.push(() => app.close());
+    undo.push(() => void (draining.hasBegun = true));
     await listen(app, config);
     return { facts: await factsOf(app, config, database), stop };
   } catch (error) {
@@ -76,23 +75,15 @@ const LISTEN_PROBLEMS: Record<string, (config: AppConfig) => string> = {
 
 async function listen(app: NestExpressApplication, config: AppConfig): Promise<void> {
   try {
-    await app.listen(config.port, config.host);
+    await app.init();
+    // Not Nest's own listen: it would log the failure beside the one line that says what to do.
+    const server: HttpServer = app.getHttpServer();
+    server.listen(config.port, config.host);
+    await once(server, 'listening');
   } catch (cause) {
     const problem = LISTEN_PROBLEMS[(cause as NodeJS.ErrnoException).code ?? ''];
     throw problem ? new ConfigError(problem(config), { cause }) : cause;
   }
-}
-
-/** Connections that wait for their next request would keep the server open. */
-async function close(app: NestExpressApplication, draining: Draining): Promise<void> {
-  draining.hasBegun = true;
-  const server = app.getHttpServer();
-  server.close();
-  const idle = setInterval(() => server.closeIdleConnections(), 100);
-  const impatience = setTimeout(() => server.closeAllConnections(), CUT_AFTER_MS);
-  await app.close();
-  clearInterval(idle);
-  clearTimeout(impatience);
 }
 
 async function factsOf(

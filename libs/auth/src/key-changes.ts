@@ -25,6 +25,7 @@ export class KeyChanges implements OnModuleInit, OnModuleDestroy {
   private reading: Promise<void> | undefined;
   private readAgain = false;
   private timer: NodeJS.Timeout;
+  private closed = false;
 
   constructor(
     private readonly keys: KeysRepository,
@@ -49,15 +50,17 @@ export class KeyChanges implements OnModuleInit, OnModuleDestroy {
   }
 
   async onModuleDestroy(): Promise<void> {
+    this.closed = true;
     clearInterval(this.timer);
     await this.reading;
   }
 
-  private catchUp(): Promise<void> {
+  private async catchUp(): Promise<void> {
+    if (this.closed) return;
     // What was committed after a running read began may be missing from it.
     this.readAgain = true;
     this.reading ??= this.readAll().finally(() => (this.reading = undefined));
-    return this.reading;
+    await this.reading;
   }
 
   private async readAll(): Promise<void> {

@@ -19,6 +19,9 @@ export interface RunOpening {
   owner: string;
 }
 
+/** `key_ended`: revoked or expired. `key_changed`: its caller was verified before its last change. */
+type Verdict = 'admitted' | 'key_ended' | 'key_changed' | 'concurrency';
+
 export type RunOutcome = 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'budget_exceeded';
 
 /** What a run row ends with; `usage` is null when nobody knows what the run used. */
@@ -51,8 +54,8 @@ export class RunLedger {
   constructor(private readonly transactions: Transactions) {}
 
   /** Opens a run when its key is unchanged and has a free place. One round trip. */
-  async admit(run: RunOpening): Promise<'admitted' | 'key_changed' | 'concurrency'> {
-    const [row] = await this.transactions.manager.query<{ verdict: 'admitted' }[]>(
+  async admit(run: RunOpening): Promise<Verdict> {
+    const [row] = await this.transactions.manager.query<{ verdict: Verdict }[]>(
       `SELECT admit_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS verdict`,
       [
         run.runId,
@@ -71,7 +74,7 @@ export class RunLedger {
         LEASE,
       ],
     );
-    return row?.verdict ?? 'key_changed';
+    return row?.verdict ?? 'key_ended';
   }
 
   /** False when the run had its outcome already: the first one stays. */
@@ -107,13 +110,14 @@ export class RunLedger {
 
   /**
    * Open runs that nobody works on: those of this installation's earlier processes, and all whose lease is
-   * over. Locked until the transaction ends, so that two sweepers never take the same one.
+   * over. Locked until the transaction ends, so that two sweepers never take the same one; in the order of their
+   * projects, because each end locks its project's audit chain.
    */
   takeAbandoned(instance: string, owner: string): Promise<AbandonedRun[]> {
     return this.transactions.manager.query(
       `SELECT id, project, key_id FROM runs
         WHERE outcome IS NULL AND (lease_until < now() OR (instance = $1 AND owner <> $2))
-        LIMIT 500 FOR UPDATE SKIP LOCKED`,
+        ORDER BY project LIMIT 500 FOR UPDATE SKIP LOCKED`,
       [instance, owner],
     );
   }

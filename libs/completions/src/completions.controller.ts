@@ -1,5 +1,5 @@
 import { Body, Controller, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { Caller, Clock, type Principal, type RequestContext, Requires } from '@app/common';
 import { answerOf } from './completion-events.js';
@@ -7,6 +7,18 @@ import { streamCompletion } from './completion-stream.js';
 import { CompletionsService } from './completions.service.js';
 import { CompletionDto } from './dto/completion.dto.js';
 import { CreateCompletionDto } from './dto/create-completion.dto.js';
+
+const EXAMPLES = {
+  'A question': { value: { prompt: 'Explain in two sentences what a mutex is.' } },
+  'A stream': { value: { prompt: 'Explain what a mutex is.', model: 'haiku', stream: true } },
+  'Every knob': {
+    value: {
+      ...{ prompt: 'Count to ten.', system: 'Answer in words.', model: 'sonnet', max_tokens: 200 },
+      ...{ max_cost_usd: 0.05, timeout_seconds: 30, stop: ['nine'], temperature: 0.2 },
+      metadata: { ticket: 'A-17' },
+    },
+  },
+};
 
 @ApiTags('completions')
 @Controller('v1/completions')
@@ -29,6 +41,7 @@ export class CompletionsController {
     required: false,
     description: 'Repeat safely: the same answer for 24 h.',
   })
+  @ApiBody({ type: CreateCompletionDto, examples: EXAMPLES })
   @ApiOkResponse({ type: CompletionDto })
   async create(
     @Caller() principal: Principal,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, Clock, type Principal } from '@app/common';
 import { AppConfig } from '@app/config';
-import { Idempotency, type Run, Runs, type RunResult } from '@app/runs';
+import { Idempotency, type Run, RunPolicy, Runs, type RunResult } from '@app/runs';
 import { checkRequest } from './check-request.js';
 import { type CompletionEvent, eventsOf, type StartedCompletion } from './completion-events.js';
 import { completionOf } from './completion-of.js';
@@ -22,6 +22,7 @@ export class CompletionsService {
   constructor(
     private readonly config: AppConfig,
     private readonly clock: Clock,
+    private readonly policy: RunPolicy,
     private readonly runs: Runs,
     private readonly idempotency: Idempotency,
   ) {}
@@ -82,7 +83,7 @@ export class CompletionsService {
 
   private route(principal: Principal, dto: CreateCompletionDto): RoutingDto | undefined {
     if (dto.model !== undefined && dto.model !== 'auto') return undefined;
-    const allowed = this.runs.allowedModels(principal);
+    const allowed = this.policy.modelsOf(principal);
     if (allowed.length === 0) return undefined;
     const { family, reasons } = routeModel(
       { prompt: dto.prompt, system: dto.system, maxTokens: dto.max_tokens },

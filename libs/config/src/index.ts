@@ -1,4 +1,5 @@
 export { AppConfig, type ModelCredential, type SandboxChoice } from './app-config.js';
+export { type ClientSettings, clientSettings } from './client-settings.js';
 export { ConfigError } from './config-error.js';
 export { ConfigModule } from './config.module.js';
 export { loadConfig, showConfig, type ShownSetting } from './load-config.js';

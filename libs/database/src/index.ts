@@ -1,3 +1,4 @@
+export { InstanceLock } from './instance-lock.js';
 export type { DatabaseHandle } from './database-handle.js';
 export { DatabaseHealth } from './database-health.js';
 export { DatabaseModule } from './database.module.js';

@@ -1,4 +1,4 @@
-import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
+import { DataSource, type DataSourceOptions, QueryFailedError, type QueryRunner } from 'typeorm';
 import { asUnavailable, isConnectionLoss } from './connection-loss.js';
 
 /**
@@ -26,9 +26,19 @@ function guarded<A extends unknown[], R>(runner: LosableRunner, call: (...args: 
       return await call.apply(runner, args);
     } catch (error) {
       if (isConnectionLoss(error)) await runner.releasePostgresConnection(error as Error);
-      throw asUnavailable(error);
+      throw asUnavailable(withoutValues(error));
     }
   };
+}
+
+/** Errors end up in the log: what stood in the rows and parameters stays out of it. */
+function withoutValues(error: unknown): unknown {
+  if (error instanceof QueryFailedError) {
+    const hidden = { parameters: undefined, detail: undefined, where: undefined };
+    Object.assign(error, hidden);
+    Object.assign(error.driverError, hidden);
+  }
+  return error;
 }
 
 /** Ten connections; each wait ends: for a connection after 3 s, on the server after 5 s, for a silent server after 6 s. */

@@ -20,10 +20,10 @@ export function startDatabase({ home, databaseUrl }: Where): Promise<DatabaseHan
 
 /** Stops the home's embedded server, whoever uses it, and removes all its data. */
 export async function removeEmbeddedDatabase(home: string): Promise<void> {
-  const folder = existingClusterFolder(home);
-  if (!folder) return;
-  await withLock(join(folder, 'lock'), () => new Cluster({ folder }).stop());
-  await rm(folder, { recursive: true, force: true });
+  const place = existingClusterFolder(home);
+  if (!place) return;
+  await withLock(join(place.folder, 'lock'), () => new Cluster(place).stop());
+  await rm(place.folder, { recursive: true, force: true });
 }
 
 async function openExternal(url: string): Promise<DatabaseHandle> {

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { asUnavailable } from './connection-loss.js';
 
 /**
  * Work that belongs together is committed together: what runs inside `run`, in whatever lib, shares one
@@ -8,7 +9,7 @@ import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
  */
 @Injectable()
 export class Transactions {
-  readonly #current = new AsyncLocalStorage<{ runner: QueryRunner }>();
+  readonly #current = new AsyncLocalStorage<{ runner: QueryRunner; ended: boolean }>();
 
   constructor(private readonly dataSource: DataSource) {}
 
@@ -20,23 +21,25 @@ export class Transactions {
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#open) return work();
     const runner = this.dataSource.createQueryRunner();
+    const transaction = { runner, ended: false };
     try {
       await runner.startTransaction();
-      const result = await this.#current.run({ runner }, work);
+      const result = await this.#current.run(transaction, work);
       await runner.commitTransaction();
       return result;
     } catch (error) {
       // A lost connection has rolled back by itself and is already released.
       if (!runner.isReleased && runner.isTransactionActive) await runner.rollbackTransaction();
-      throw error;
+      throw asUnavailable(error);
     } finally {
+      transaction.ended = true;
       await runner.release();
     }
   }
 
   /** Work that outlives its transaction (a timer started inside it) is outside again. */
   get #open(): QueryRunner | undefined {
-    const runner = this.#current.getStore()?.runner;
-    return runner && !runner.isReleased ? runner : undefined;
+    const transaction = this.#current.getStore();
+    return transaction && !transaction.ended ? transaction.runner : undefined;
   }
 }

@@ -28,7 +28,7 @@ export type Outcome = {
 
 /** What happens during a run, in order. `ended` comes always, exactly once, last. */
 export type RunEvent =
-  | { type: 'started'; model: string; startMs: number }
+  | { type: 'started'; model: string }
   | { type: 'thinking' | 'token'; content: string }
   | { type: 'retry'; attempt: number; upstreamStatus: number | null }
   | { type: 'usage'; usage: ModelUsage }

@@ -20,20 +20,19 @@ export class IdempotencyRepository {
 
   /** Null when the key was free and is now ours; else what is known of it. */
   async claim(claim: Claim): Promise<{ fingerprint: string; answer: string | null } | null> {
-    const rows = await this.transactions.manager.query<{ fingerprint: string; answer: string | null }[]>(
-      `WITH claimed AS (
-         INSERT INTO idempotency_keys AS k (project, key, ticket, instance, fingerprint, expires_at)
-         VALUES ($1, $2, $3, $4, $5, now() + $6::interval)
-         ON CONFLICT (project, key) DO UPDATE
-           SET ticket = excluded.ticket, instance = excluded.instance, fingerprint = excluded.fingerprint,
-               answer = NULL, expires_at = excluded.expires_at
-           WHERE k.expires_at < now()
-         RETURNING ticket)
-       SELECT k.fingerprint, k.answer FROM idempotency_keys k
-        WHERE k.project = $1 AND k.key = $2 AND k.expires_at >= now() AND NOT EXISTS (SELECT FROM claimed)`,
+    // Always an update, if an empty one: only so does a statement see the row of a claim that was committed
+    // while it ran.
+    const [row] = await this.transactions.manager.query<(Claim & { answer: string | null })[]>(
+      `INSERT INTO idempotency_keys AS k (project, key, ticket, instance, fingerprint, expires_at)
+       VALUES ($1, $2, $3, $4, $5, now() + $6::interval)
+       ON CONFLICT (project, key) DO UPDATE SET (ticket, instance, fingerprint, answer, expires_at) = (
+         SELECT * FROM (VALUES (excluded.ticket, excluded.instance, excluded.fingerprint, NULL, excluded.expires_at))
+          AS fresh WHERE k.expires_at < now()
+         UNION ALL SELECT k.ticket, k.instance, k.fingerprint, k.answer, k.expires_at WHERE k.expires_at >= now())
+       RETURNING ticket, fingerprint, answer`,
       [claim.project, claim.key, claim.ticket, claim.instance, claim.fingerprint, IN_FLIGHT],
     );
-    return rows[0] ?? null;
+    return !row || row.ticket === claim.ticket ? null : row;
   }
 
   async answer(ticket: { project: string; key: string; ticket: string }, answer: string): Promise<void> {

@@ -63,7 +63,7 @@ export class Idempotency implements OnModuleInit {
       // The caller gets the error that made us give up, not one about the key.
       free: async () => {
         await this.keys.free(claim).catch((error: unknown) => {
-          this.logger.warn({ err: error }, 'an idempotency key could not be freed');
+          this.logger.warn({ msg: 'an idempotency key could not be freed', err: error });
         });
       },
     };

@@ -1,25 +1,50 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { KeyChanges } from '@app/auth';
+import { AppError } from '@app/common';
 
 /** Why we, and not the run itself, end it. */
 export type StopReason = 'client_gone' | 'key_revoked' | 'shutting_down';
 
 interface LiveRun {
-  runId: string;
   keyId: string;
   stop: (reason: StopReason) => void;
 }
 
+/** How long running work may go on at shutdown, and then how long its end may take. */
+const DRAIN_MS = 30_000;
+const CUT_MS = 5_000;
+
 /**
- * Every run of this process that waits or works: so that a revoked key's runs can be ended, a key's own can
- * be counted without a query, and a shutdown can wait for the last one.
+ * Every run of this process that waits or works. Ends those of a revoked key; at shutdown takes no new one,
+ * lets the others finish for 30 s and then cuts them.
  */
 @Injectable()
-export class LiveRuns {
+export class LiveRuns implements OnModuleInit, OnModuleDestroy {
   private readonly runs = new Set<LiveRun>();
-  private waitingForNone: (() => void)[] = [];
+  private readonly waitingForNone: (() => void)[] = [];
+  private draining = false;
+
+  constructor(private readonly keyChanges: KeyChanges) {}
+
+  onModuleInit(): void {
+    this.keyChanges.onChange(({ keyId, kind }) => {
+      if (kind !== 'revoked') return;
+      for (const run of this.runs) if (run.keyId === keyId) run.stop('key_revoked');
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.draining = true;
+    await this.none(DRAIN_MS);
+    for (const run of this.runs) run.stop('shutting_down');
+    await this.none(CUT_MS);
+  }
 
   /** Returns what takes the run out again. */
   add(run: LiveRun): () => void {
+    if (this.draining) {
+      throw new AppError('shutting_down', 'the service is shutting down', { retryAfterSeconds: 5 });
+    }
     this.runs.add(run);
     return () => {
       this.runs.delete(run);
@@ -34,20 +59,8 @@ export class LiveRuns {
     return count;
   }
 
-  get size(): number {
-    return this.runs.size;
-  }
-
-  stopKey(keyId: string, reason: StopReason): void {
-    for (const run of this.runs) if (run.keyId === keyId) run.stop(reason);
-  }
-
-  stopAll(reason: StopReason): void {
-    for (const run of this.runs) run.stop(reason);
-  }
-
   /** Resolves when no run is left, or after this time. */
-  async none(withinMs: number): Promise<void> {
+  private async none(withinMs: number): Promise<void> {
     if (this.runs.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, withinMs);

@@ -60,6 +60,8 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
         owner: this.owner,
         costKind: this.config.credential?.kind === 'oauth_token' ? 'notional' : 'billed',
       });
+      if (verdict === 'key_ended')
+        throw new AppError('invalid_api_key', 'the API key was revoked or has expired');
       if (verdict === 'key_changed') throw keyChanged();
       if (verdict === 'concurrency') throw concurrencyLimited(run.concurrentRuns);
       await this.audit.append({
@@ -82,7 +84,7 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
     try {
       await this.write({ id: runId, project: principal.project, key_id: principal.keyId }, ending);
     } catch (error) {
-      this.logger.error({ runId, err: error }, 'the end of a run could not be written: trying again');
+      this.logger.error({ msg: 'the end of a run could not be written: trying again', runId, err: error });
       setTimeout(() => void this.end(principal, runId, ending), RETRY_EVERY_MS).unref();
     }
   }
@@ -113,7 +115,7 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
       await this.ledger.renewLeases(this.owner);
       await this.sweep();
     } catch (error) {
-      this.logger.warn({ err: error }, 'leases could not be renewed: trying again');
+      this.logger.warn({ msg: 'leases could not be renewed: trying again', err: error });
     }
   }
 
@@ -122,13 +124,17 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
     await this.transactions.run(async () => {
       const abandoned = await this.ledger.takeAbandoned(this.config.instanceId, this.owner);
       for (const run of abandoned) await this.write(run, LOST);
-      if (abandoned.length > 0) this.logger.warn({ runs: abandoned.length }, 'ended runs of a dead server');
+      if (abandoned.length > 0)
+        this.logger.warn({ msg: 'ended runs of a dead server', runs: abandoned.length });
     });
   }
 }
 
+/** The key is good, but what we know of it is milliseconds old: the next try is verified anew. */
 function keyChanged(): AppError {
-  return new AppError('invalid_api_key', 'the API key was changed, revoked or has expired');
+  return new AppError('conflict', 'the API key was changed at this moment: send the request again', {
+    retryAfterSeconds: 1,
+  });
 }
 
 export function concurrencyLimited(limit: number): AppError {

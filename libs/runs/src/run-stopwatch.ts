@@ -19,7 +19,7 @@ export class RunStopwatch {
   }
 
   saw(event: RunEvent): void {
-    if (event.type === 'started') this.startMs = Math.round(event.startMs);
+    if (event.type === 'started') this.startMs = this.since(this.admittedAt);
     if (event.type === 'token' && this.firstTokenMs === null)
       this.firstTokenMs = this.since(this.requestedAt);
   }

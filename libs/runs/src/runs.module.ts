@@ -10,6 +10,7 @@ import { Idempotency } from './idempotency.service.js';
 import { LiveRuns } from './live-runs.js';
 import { RunBook } from './run-book.js';
 import { RunLine } from './run-line.js';
+import { RunPolicy } from './run-policy.js';
 import { Runs } from './runs.service.js';
 
 @Module({
@@ -17,11 +18,12 @@ import { Runs } from './runs.service.js';
   providers: [
     Runs,
     LiveRuns,
+    RunPolicy,
     RunBook,
     Idempotency,
     IdempotencyRepository,
     { provide: RunLine, useFactory: (config: AppConfig) => new RunLine(config.maxRuns), inject: [AppConfig] },
   ],
-  exports: [Runs, Idempotency],
+  exports: [Runs, RunPolicy, Idempotency],
 })
 export class RunsModule {}

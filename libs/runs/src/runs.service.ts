@@ -1,18 +1,15 @@
-import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { KeyChanges } from '@app/auth';
+import { Injectable, Logger } from '@nestjs/common';
 import { nanoToUsd, RunAccount, usdToNano } from '@app/budgets';
 import { AppError, Clock, CURRENT_MODELS, type ModelFamily, newId, type Principal } from '@app/common';
 import { CliExecutor, CredentialHealth, type Outcome } from '@app/executor';
-import { type EffectivePolicy, effectivePolicy, Tiers } from '@app/permissions';
+import type { EffectivePolicy } from '@app/permissions';
 import { LiveRuns, type StopReason } from './live-runs.js';
 import { concurrencyLimited, RunBook } from './run-book.js';
 import { runFailure } from './run-failure.js';
 import { RunLine } from './run-line.js';
+import { RunPolicy } from './run-policy.js';
 import { RunStopwatch } from './run-stopwatch.js';
 import type { Run, RunProgress, RunRequest, RunResult } from './run.js';
-
-const DRAIN_MS = 30_000;
-const CUT_MS = 5_000;
 
 /** A run that has its place and its row in the ledger. */
 interface Admitted {
@@ -31,13 +28,11 @@ interface Admitted {
  * Refuses before anything is spent; once `start` has resolved, the run ends with exactly one outcome.
  */
 @Injectable()
-export class Runs implements OnModuleInit, OnModuleDestroy {
+export class Runs {
   private readonly logger = new Logger(Runs.name);
-  private draining = false;
 
   constructor(
-    private readonly tiers: Tiers,
-    private readonly keyChanges: KeyChanges,
+    private readonly policy: RunPolicy,
     private readonly credential: CredentialHealth,
     private readonly executor: CliExecutor,
     private readonly line: RunLine,
@@ -46,31 +41,15 @@ export class Runs implements OnModuleInit, OnModuleDestroy {
     private readonly clock: Clock,
   ) {}
 
-  onModuleInit(): void {
-    this.keyChanges.onChange(({ keyId, kind }) => {
-      if (kind === 'revoked') this.live.stopKey(keyId, 'key_revoked');
-    });
-  }
-
-  /** No new work; what runs may finish for 30 s, then it is cut. */
-  async onModuleDestroy(): Promise<void> {
-    this.draining = true;
-    await this.live.none(DRAIN_MS);
-    this.live.stopAll('shutting_down');
-    await this.live.none(CUT_MS);
-  }
-
   /** Throws `AppError` before anything is spent. `signal` = the caller went away. */
   async start(principal: Principal, request: RunRequest, signal: AbortSignal): Promise<Run> {
-    if (this.draining)
-      throw new AppError('shutting_down', 'the service is shutting down', { retryAfterSeconds: 5 });
     this.credential.require();
-    const policy = this.policyFor(principal, request);
+    const policy = this.policy.for(principal, request);
     if (this.live.countOf(principal.keyId) >= policy.concurrentRuns)
       throw concurrencyLimited(policy.concurrentRuns);
     const id = newId('run');
     const stop = new AbortController();
-    const forget = this.live.add({ runId: id, keyId: principal.keyId, stop: (reason) => stop.abort(reason) });
+    const forget = this.live.add({ keyId: principal.keyId, stop: (reason) => stop.abort(reason) });
     const onGone = () => stop.abort('client_gone' satisfies StopReason);
     signal.addEventListener('abort', onGone, { once: true });
     if (signal.aborted) onGone();
@@ -102,26 +81,6 @@ export class Runs implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  /** The families that `auto` may choose from. */
-  allowedModels(principal: Principal): ModelFamily[] {
-    return effectivePolicy(this.tiers.get(principal.tier), principal.grants, { model: 'auto' }).policy.models;
-  }
-
-  private policyFor(principal: Principal, request: RunRequest): EffectivePolicy {
-    const { policy, refusals } = effectivePolicy(this.tiers.get(principal.tier), principal.grants, {
-      model: request.model,
-      timeoutSeconds: request.timeoutSeconds,
-      maxCostUsd: request.maxCostUsd,
-      tools: [],
-      agents: [],
-      skills: [],
-    });
-    if (refusals.length === 0) return policy;
-    throw new AppError('permission_denied', refusals.map(({ message }) => message).join('; '), {
-      details: { refusals },
-    });
-  }
-
   private async *execute(run: Admitted): AsyncGenerator<RunProgress> {
     const account = new RunAccount(usdToNano(run.policy.maxCostUsd));
     const spec = {
@@ -147,7 +106,7 @@ export class Runs implements OnModuleInit, OnModuleDestroy {
       outcome = crashed(String(error));
     }
     const result = this.resultOf(run, outcome, account);
-    if (result.failure?.cause) this.logger.warn({ runId: run.id, err: result.failure }, 'run failed');
+    if (result.failure?.cause) this.logger.warn({ msg: 'run failed', runId: run.id, err: result.failure });
     await this.book.end(run.principal, run.id, {
       outcome: outcome.status,
       errorCode: result.failure?.code,

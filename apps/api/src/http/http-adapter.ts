@@ -14,6 +14,8 @@ const SERVER_OPTIONS = {
   requireHostHeader: false,
 };
 const MAX_CONNECTIONS = 5_000;
+/** At shutdown all runs have ended: a client that still does not read its answer is given this long. */
+const UNREAD_ANSWER_MS = 5_000;
 
 /**
  * Express on a Node server with our limits on slow, large and malformed requests. Routes match exactly: case
@@ -31,6 +33,16 @@ export class HttpAdapter extends ExpressAdapter {
     // The constructor of Nest's adapter makes the router before anyone can set Express's own switches.
     Object.assign(this.getInstance().router, { caseSensitive: true, strict: true });
     this.getInstance().disable('x-powered-by').set('trust proxy', false).set('etag', false);
+  }
+
+  /** Node closes the connections that are idle when it is asked, and waits a minute for those that become so. */
+  override async close(): Promise<void> {
+    const server: Server = this.httpServer;
+    const idle = setInterval(() => server.closeIdleConnections(), 100);
+    const impatience = setTimeout(() => server.closeAllConnections(), UNREAD_ANSWER_MS);
+    await new Promise((closed) => server.close(closed));
+    clearInterval(idle);
+    clearTimeout(impatience);
   }
 }
 

@@ -3,7 +3,6 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -46,19 +45,9 @@ export function ensureClusterFolder(home: string): ClusterFolder {
 }
 
 /** The folder if this home has one already. */
-export function existingClusterFolder(home: string): string | undefined {
+export function existingClusterFolder(home: string): ClusterFolder | undefined {
   const folder = readPointer(home) ?? join(home, 'postgres');
-  return existsSync(folder) ? folder : undefined;
-}
-
-/** Folders that an earlier home at the same path left behind. */
-export function abandonedFolders(home: string): string[] {
-  const current = readPointer(home);
-  if (!current) return [];
-  return readdirSync(SHARED_FOLDER)
-    .filter((name) => name.startsWith(prefixOf(home)))
-    .map((name) => join(SHARED_FOLDER, name))
-    .filter((folder) => folder !== current);
+  return existsSync(folder) ? { folder, account: ownerOf(folder) } : undefined;
 }
 
 /** As root, data that another user made stays that user's. */

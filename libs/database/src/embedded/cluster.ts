@@ -7,22 +7,22 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError } from '@app/config';
-import { connect } from '../connect.js';
+import { connect, disconnect } from '../connect.js';
 import { type Binaries, findBinaries } from './binaries.js';
 import { type ClusterFolder, SHARED_FOLDER } from './cluster-folder.js';
 import { dropStalePidFile, lastPort, livePostmaster } from './postmaster.js';
 import { runProgram } from './run-program.js';
 
-const START_TRIES = 12;
-const TRY_PAUSE_MS = 400;
-const ANSWER_TRIES = 40;
-const ANSWER_PAUSE_MS = 250;
+const GIVE_UP_MS = 10_000;
+const RETRY_MS = 200;
+const LOG_BYTES = 1_000_000;
 
 /** Loopback TCP only (socket paths are too short for deep homes); a terse log repeats no row's values. */
 const SERVER_SETTINGS = `
@@ -53,17 +53,20 @@ export class Cluster {
 
   /** Attaches to the live server, else starts one. Keeps the last port where it can: others know it. */
   async run(): Promise<{ url: string; started: boolean }> {
+    const deadline = AbortSignal.timeout(GIVE_UP_MS);
     let started = false;
-    for (let tries = 0; !this.alive; tries++) {
-      const failure = await this.#start();
-      started = !failure;
-      // The children of a killed server need a moment before a new one may use their memory.
-      if (failure && tries === START_TRIES) {
-        throw new ConfigError(`the embedded Postgres does not start: ${failure}; its log is ${this.#log}`);
+    for (;;) {
+      const server = livePostmaster(this.#data);
+      const url = `postgres://postgres:${this.#password()}@127.0.0.1:${server?.port}/postgres`;
+      const problem = server ? await refusal(url) : await this.#start();
+      if (server && !problem) return { url, started };
+      started ||= !problem;
+      // One that recovers from a crash refuses for a while; the children of a killed one linger on its memory.
+      if (problem && deadline.aborted) {
+        throw new ConfigError(`the embedded Postgres cannot be used: ${problem}; its log is ${this.#log}`);
       }
-      if (failure) await sleep(TRY_PAUSE_MS);
+      if (problem) await sleep(RETRY_MS);
     }
-    return { url: await this.#answeringUrl(), started };
   }
 
   async stop(): Promise<void> {
@@ -79,10 +82,10 @@ export class Cluster {
     const previous = lastPort(this.#data);
     const port = previous && (await isFree(previous)) ? previous : await freePort();
     dropStalePidFile(this.#data);
-    this.#prepareLog();
+    const logged = this.#prepareLog();
     const args = ['start', '-w', '-t', '60', '-l', this.#log, '-o', `-p ${port}`];
     const { code, output } = await this.#program(binaries.folder, 'pg_ctl', args);
-    return code === 0 ? undefined : (this.#lastFatal() ?? lastLine(output));
+    return code === 0 ? undefined : (this.#lastFatal(logged) ?? lastLine(output));
   }
 
   async #initialise(binaries: Binaries): Promise<void> {
@@ -116,26 +119,6 @@ export class Cluster {
     return readFileSync(this.#passwordFile, 'utf8');
   }
 
-  /** The URL, once the server answers on it: one that recovers after a crash needs a while. */
-  async #answeringUrl(): Promise<string> {
-    let reason: unknown;
-    for (let tries = 0; tries < ANSWER_TRIES; tries++) {
-      const port = livePostmaster(this.#data)?.port;
-      const url = `postgres://postgres:${this.#password()}@127.0.0.1:${port}/postgres`;
-      try {
-        const client = await connect(url);
-        await client.end();
-        return url;
-      } catch (error) {
-        reason = error;
-        await sleep(ANSWER_PAUSE_MS);
-      }
-    }
-    throw new ConfigError(`the embedded Postgres runs but does not answer; its log is ${this.#log}`, {
-      cause: reason,
-    });
-  }
-
   #binaries(): Promise<Binaries> {
     const version = join(this.#data, 'PG_VERSION');
     const major = existsSync(version) ? readFileSync(version, 'utf8').trim() : undefined;
@@ -146,20 +129,34 @@ export class Cluster {
     return runProgram(join(binaries, name), [...args, '-D', this.#data], this.place);
   }
 
-  #prepareLog(): void {
-    if (existsSync(this.#log)) renameSync(this.#log, `${this.#log}.previous`);
+  /** The server appends to the log; its length so far tells what the next start will say. */
+  #prepareLog(): number {
+    const length = existsSync(this.#log) ? statSync(this.#log).size : 0;
+    if (length > 0 && length < LOG_BYTES) return length;
+    if (length > 0) renameSync(this.#log, `${this.#log}.previous`);
     writeFileSync(this.#log, '', { mode: 0o600 });
     this.#giveAway(this.#log);
+    return 0;
   }
 
   #giveAway(path: string): void {
     if (this.place.account) chownSync(path, this.place.account.uid, this.place.account.gid);
   }
 
-  #lastFatal(): string | undefined {
-    const lines = readFileSync(this.#log, 'utf8').split('\n');
+  #lastFatal(logged: number): string | undefined {
+    const lines = readFileSync(this.#log).subarray(logged).toString().split('\n');
     const line = lines.findLast((text) => /\b(FATAL|PANIC):/.test(text));
     return line?.replace(/^.*?\b(FATAL|PANIC):\s*/, '');
+  }
+}
+
+/** Why the live server cannot be used now; undefined when it can. */
+async function refusal(url: string): Promise<string | undefined> {
+  try {
+    await disconnect(await connect(url));
+    return undefined;
+  } catch (error) {
+    return `it runs but does not let us in (${(error as Error).message})`;
   }
 }
 

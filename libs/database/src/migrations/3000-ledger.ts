@@ -71,11 +71,14 @@ const ADMIT_RUN = `
     p_model text, p_request_id text, p_metadata jsonb, p_max_cost_nano bigint, p_cost_kind text,
     p_instance text, p_owner text, p_lease interval
   ) RETURNS text LANGUAGE plpgsql AS $$
+  DECLARE
+    current_epoch integer;
   BEGIN
-    PERFORM 1 FROM api_keys
-      WHERE id = p_key_id AND epoch = p_epoch AND status = 'active' AND (expires_at IS NULL OR expires_at > now())
+    SELECT epoch INTO current_epoch FROM api_keys
+      WHERE id = p_key_id AND status = 'active' AND (expires_at IS NULL OR expires_at > now())
       FOR NO KEY UPDATE;
-    IF NOT FOUND THEN RETURN 'key_changed'; END IF;
+    IF NOT FOUND THEN RETURN 'key_ended'; END IF;
+    IF current_epoch <> p_epoch THEN RETURN 'key_changed'; END IF;
     IF (SELECT count(*) FROM runs WHERE key_id = p_key_id AND outcome IS NULL AND lease_until > now())
        >= p_concurrent_runs THEN RETURN 'concurrency'; END IF;
     INSERT INTO runs (id, project, key_id, kind, model, request_id, metadata, max_cost_nano, cost_kind,

@@ -69,7 +69,7 @@ export class Broker implements OnModuleInit, OnApplicationShutdown {
       await run.track(this.forward(run, request, response));
     } catch (error) {
       if (!run.aborted.signal.aborted)
-        this.logger.warn({ runId: run.runId, err: error }, 'model call failed');
+        this.logger.warn({ msg: 'model call failed', runId: run.runId, err: error });
       if (response.headersSent) response.destroy();
       else refuse(response, 502, 'api_error', 'the model’s API could not be reached');
     }

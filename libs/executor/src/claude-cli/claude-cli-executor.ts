@@ -1,6 +1,5 @@
 import { query } from '@anthropic-ai/claude-agent-sdk';
 import { Injectable } from '@nestjs/common';
-import { Clock } from '@app/common';
 import { AppConfig } from '@app/config';
 import { BoundRun } from '../broker/bound-run.js';
 import { Broker } from '../broker/broker.js';
@@ -9,7 +8,7 @@ import type { RunEvent } from '../run-events.js';
 import type { RunSpec } from '../run-spec.js';
 import { ProcessSandbox, type SandboxedProcess } from '../sandbox/process-sandbox.js';
 import { RunFolders } from '../sandbox/run-folders.js';
-import { messageEvent } from './message-events.js';
+import { CliReport } from './cli-report.js';
 import { outcomeOf } from './outcome.js';
 import { cliEnvironment, sdkOptions } from './sdk-options.js';
 import { StderrTail } from './stderr-tail.js';
@@ -22,7 +21,6 @@ import { StderrTail } from './stderr-tail.js';
 export class ClaudeCliExecutor extends CliExecutor {
   constructor(
     private readonly config: AppConfig,
-    private readonly clock: Clock,
     private readonly broker: Broker,
     private readonly sandbox: ProcessSandbox,
     private readonly folders: RunFolders,
@@ -31,46 +29,28 @@ export class ClaudeCliExecutor extends CliExecutor {
   }
 
   override async *run(spec: RunSpec, signal: AbortSignal): AsyncGenerator<RunEvent> {
-    const startedAt = this.clock.monotonicMs();
     const deadline = AbortSignal.timeout(spec.limits.deadlineMs);
     const stop = AbortSignal.any([signal, deadline]);
     const bound = new BoundRun(spec);
-    const said = { text: '', cliCostUsd: null as number | null, trouble: '' };
+    const report = new CliReport();
     const session = await this.start(spec, bound);
     stop.addEventListener('abort', session.kill, { once: true });
     if (stop.aborted) session.kill();
     try {
       for await (const message of session.messages) {
-        if (message.type === 'system' && message.subtype === 'init') {
-          yield { type: 'started', model: spec.model, startMs: this.clock.monotonicMs() - startedAt };
-        }
-        const event = messageEvent(message);
-        if (event?.type === 'token') said.text += event.content;
+        const event = report.hear(message);
         if (event) yield event;
-        if (message.type === 'result') {
-          said.cliCostUsd = message.total_cost_usd;
-          // An answer that was not streamed stands only here; an error text also does, and is no answer.
-          if (message.subtype === 'success' && !message.is_error) said.text ||= message.result;
-          break;
-        }
+        if (report.finished) break;
       }
     } catch (error) {
-      said.trouble = `${String(error)} ${session.stderr.text}`;
+      report.trouble = `${String(error)} ${session.stderr.text}`;
     } finally {
       stop.removeEventListener('abort', session.kill);
       await session.end();
     }
     for (const usage of bound.usages) yield { type: 'usage', usage };
-    yield {
-      type: 'ended',
-      outcome: outcomeOf({
-        text: said.text,
-        cliCostUsd: said.cliCostUsd,
-        stoppedBy: signal.aborted ? 'cancelled' : deadline.aborted ? 'timed_out' : null,
-        broker: bound,
-        cliTrouble: said.trouble,
-      }),
-    };
+    const stoppedBy = signal.aborted ? 'cancelled' : deadline.aborted ? 'timed_out' : null;
+    yield { type: 'ended', outcome: outcomeOf({ report, broker: bound, stoppedBy }) };
   }
 
   private async start(spec: RunSpec, bound: BoundRun) {

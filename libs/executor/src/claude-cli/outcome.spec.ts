@@ -1,22 +1,16 @@
 import { outcomeOf } from './outcome.js';
 
 type Signals = Parameters<typeof outcomeOf>[0];
-const signals = (
-  over: Omit<Partial<Signals>, 'broker'> & { broker?: Partial<Signals['broker']> },
-): Signals => ({
-  text: 'some text',
-  cliCostUsd: 0.01,
-  stoppedBy: null,
-  cliTrouble: '',
-  ...over,
+const signals = (over: {
+  broker?: Partial<Signals['broker']>;
+  stoppedBy?: Signals['stoppedBy'];
+}): Signals => ({
+  report: { text: 'some text', costUsd: 0.01, trouble: 'exit 1' },
   broker: {
-    answered: false,
-    stopReason: null,
-    refusal: null,
-    failure: null,
-    lengthSetByMoney: false,
+    ...{ answered: false, stopReason: null, refusal: null, failure: null, lengthSetByMoney: false },
     ...over.broker,
   },
+  stoppedBy: over.stoppedBy ?? null,
 });
 
 describe('the outcome of a run', () => {
@@ -26,7 +20,7 @@ describe('the outcome of a run', () => {
   });
 
   it('is a success when the model answered, whatever the CLI did afterwards', () => {
-    expect(outcomeOf(signals({ broker: { answered: true }, cliTrouble: 'exit 1' }))).toMatchObject({
+    expect(outcomeOf(signals({ broker: { answered: true } }))).toMatchObject({
       status: 'succeeded',
       finishReason: 'stop',
     });

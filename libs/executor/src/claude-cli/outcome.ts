@@ -1,35 +1,26 @@
 import type { FinishReason, Outcome } from '../run-events.js';
-import type { CallRefusal, UpstreamFailure } from '../broker/bound-run.js';
+import type { CliReport } from './cli-report.js';
+import type { BoundRun, UpstreamFailure } from '../broker/bound-run.js';
 
 /** Every signal about how a run ended. The CLI's `subtype: success` is not one of them: it lies. */
 interface Signals {
-  text: string;
-  cliCostUsd: number | null;
+  report: Pick<CliReport, 'text' | 'costUsd' | 'trouble'>;
+  broker: Pick<BoundRun, 'answered' | 'stopReason' | 'refusal' | 'failure' | 'lengthSetByMoney'>;
   /** Set when we ended the run ourselves. */
   stoppedBy: 'cancelled' | 'timed_out' | null;
-  broker: {
-    answered: boolean;
-    stopReason: string | null;
-    refusal: CallRefusal | null;
-    failure: UpstreamFailure | null;
-    lengthSetByMoney: boolean;
-  };
-  /** What the CLI said or did when it ended badly: error text, exit code, end of stderr. */
-  cliTrouble: string;
 }
 
 /** The one place that says how a run ended. */
-export function outcomeOf(signals: Signals): Outcome {
-  const { text, cliCostUsd, broker } = signals;
-  const kept = { text, cliCostUsd };
+export function outcomeOf({ report, broker, stoppedBy }: Signals): Outcome {
+  const kept = { text: report.text, cliCostUsd: report.costUsd };
   if (broker.answered) return { ...kept, status: 'succeeded', finishReason: finishReason(broker) };
-  if (signals.stoppedBy) return { ...kept, status: signals.stoppedBy };
+  if (stoppedBy) return { ...kept, status: stoppedBy };
   if (broker.refusal?.kind === 'money') {
     return { ...kept, status: 'budget_exceeded', reason: broker.refusal.message };
   }
   if (broker.failure) return { ...kept, status: 'failed', ...upstreamFailure(broker.failure) };
   // No call at all, or a call that we would not forward: the CLI did something that is not a run.
-  const cause = [broker.refusal?.message, signals.cliTrouble].filter(Boolean).join('; ');
+  const cause = [broker.refusal?.message, report.trouble].filter(Boolean).join('; ');
   return { ...kept, status: 'failed', code: 'cli_crashed', cause: cause || 'no model call was made' };
 }
 

@@ -50,6 +50,8 @@ export function cliEnvironment(
     CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
     CLAUDE_AGENT_SDK_DISABLE_BUILTIN_AGENTS: '1',
     DISABLE_AUTOUPDATER: '1',
+    // Else an older Opus is silently answered by the current one, at another price.
+    CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP: '1',
   };
 }
 

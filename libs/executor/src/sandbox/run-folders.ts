@@ -60,7 +60,7 @@ export class RunFolders {
     const orphans = await processesOf(folder);
     for (const pid of orphans) process.kill(pid, 'SIGKILL');
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
-    this.logger.warn({ owner, processes: orphans.length }, 'cleared what a killed server left');
+    this.logger.warn({ msg: 'cleared what a killed server left', owner, processes: orphans.length });
     return orphans.length;
   }
 

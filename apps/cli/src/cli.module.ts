@@ -1,0 +1,33 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { CommandTree } from './command-tree.js';
+import { CompleteCommand } from './commands/complete.command.js';
+import { ConfigCommand } from './commands/config.command.js';
+import { DbCommand } from './commands/db.command.js';
+import { DoctorCommand } from './commands/doctor.command.js';
+import { HealthCommand } from './commands/health.command.js';
+import { KeysCommand } from './commands/keys.command.js';
+import { ServeCommand } from './commands/serve.command.js';
+import { TiersCommand } from './commands/tiers.command.js';
+import { Terminal } from './terminal.js';
+
+const COMMANDS = [
+  ServeCommand,
+  CompleteCommand,
+  ...KeysCommand.registerWithSubCommands(),
+  ...TiersCommand.registerWithSubCommands(),
+  HealthCommand,
+  DoctorCommand,
+  ...ConfigCommand.registerWithSubCommands(),
+  ...DbCommand.registerWithSubCommands(),
+];
+
+/** The commands alone. What a verb works with is loaded when it runs, so that `--help` stays quick. */
+@Module({})
+export class CliModule {
+  static on(terminal: Terminal): DynamicModule {
+    return {
+      module: CliModule,
+      providers: [...COMMANDS, CommandTree, { provide: Terminal, useValue: terminal }],
+    };
+  }
+}

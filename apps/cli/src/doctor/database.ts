@@ -1,0 +1,73 @@
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { type AppConfig, ConfigError } from '@app/config';
+import {
+  type DatabaseHandle,
+  DatabaseModule,
+  migrationStatus,
+  startDatabase,
+  Transactions,
+} from '@app/database';
+import type { Finding } from './finding.js';
+
+const SKEW_LIMIT_MS = 5_000;
+
+@Module({})
+class DoctorSession {}
+
+/** Reachable, up to date, and of the same time as this process: expiry and leases compare the two. */
+export async function checkDatabase(config: AppConfig): Promise<Finding[]> {
+  let database: DatabaseHandle;
+  try {
+    database = await startDatabase(config);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const fix = config.databaseUrl
+      ? 'correct DATABASE_URL, or unset it: then the embedded PostgreSQL is used'
+      : 'or set DATABASE_URL to a PostgreSQL of your own';
+    return [{ check: 'database', status: 'fail', detail: error.message, fix }];
+  }
+  try {
+    return [
+      { check: 'database', status: 'ok', detail: `${database.mode}, answers` },
+      await checkMigrations(database.url),
+      await checkClock(database.url),
+    ];
+  } finally {
+    await database.release();
+  }
+}
+
+async function checkMigrations(url: string): Promise<Finding> {
+  const known = await migrationStatus(url);
+  const pending = known.filter(({ appliedAt }) => appliedAt === null).length;
+  if (pending === 0) return { check: 'migrations', status: 'ok', detail: `all ${known.length} applied` };
+  return {
+    check: 'migrations',
+    status: 'warn',
+    detail: `${pending} of ${known.length} not applied; starting the server applies them`,
+    fix: 'claude-api db migrate',
+  };
+}
+
+async function checkClock(url: string): Promise<Finding> {
+  const app = await NestFactory.createApplicationContext(
+    { module: DoctorSession, imports: [DatabaseModule.forUrl(url)] },
+    { logger: false, abortOnError: false },
+  );
+  try {
+    const [row] = await app
+      .get(Transactions)
+      .manager.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
+    const skewMs = Math.abs((row?.now.getTime() ?? 0) - Date.now());
+    if (skewMs <= SKEW_LIMIT_MS) return { check: 'clock', status: 'ok', detail: 'agrees with the database' };
+    return {
+      check: 'clock',
+      status: 'fail',
+      detail: `${Math.round(skewMs / 1000)} s away from the database’s`,
+      fix: 'synchronise the clocks of both machines (NTP)',
+    };
+  } finally {
+    await app.close();
+  }
+}

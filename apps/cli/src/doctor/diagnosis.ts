@@ -1,0 +1,20 @@
+import { loadConfig } from '@app/config';
+import { ProcessSandbox } from '@app/executor';
+import { checkClaudeCli } from './claude-cli.js';
+import { checkDatabase } from './database.js';
+import type { Finding } from './finding.js';
+import { checkCredential, checkHome, checkIsolation, checkNode, checkPort } from './machine.js';
+
+/** Every check, in the order in which a start needs them. Throws `ConfigError` when there is nothing to check by. */
+export async function diagnose(): Promise<Finding[]> {
+  const config = loadConfig();
+  return [
+    checkNode(process.version),
+    checkHome(config.home),
+    await checkClaudeCli(config.cliPath),
+    checkIsolation(new ProcessSandbox().isolation),
+    checkCredential(config.credential),
+    ...(await checkDatabase(config)),
+    await checkPort(config),
+  ];
+}
