@@ -22,14 +22,17 @@ export async function streamCompletion(
   // A comment keeps proxies from closing a stream that is silent because the model thinks.
   const heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT_MS);
   let seq = 0;
-  for await (const event of started.events) {
-    if (response.destroyed) continue;
-    seq += 1;
-    const stamp = { seq, timestamp: clock.now().toISOString(), id: started.id };
-    const data = JSON.stringify({ type: event.type, ...stamp, ...payload(event, requestId) });
-    if (!response.write(`id: ${seq}\nevent: ${event.type}\ndata: ${data}\n\n`)) await drained(response);
+  try {
+    for await (const event of started.events) {
+      if (response.destroyed) continue;
+      seq += 1;
+      const stamp = { seq, timestamp: clock.now().toISOString(), id: started.id };
+      const data = JSON.stringify({ type: event.type, ...stamp, ...payload(event, requestId) });
+      if (!response.write(`id: ${seq}\nevent: ${event.type}\ndata: ${data}\n\n`)) await drained(response);
+    }
+  } finally {
+    clearInterval(heartbeat);
   }
-  clearInterval(heartbeat);
   response.end();
 }
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, Clock, type Principal } from '@app/common';
 import { AppConfig } from '@app/config';
-import { Idempotency, type Run, RunPolicy, Runs, type RunResult } from '@app/runs';
+import { Idempotency, type IdempotencyTicket, type Run, RunPolicy, Runs, type RunResult } from '@app/runs';
 import { checkRequest } from './check-request.js';
 import { type CompletionEvent, eventsOf, type StartedCompletion } from './completion-events.js';
 import { completionOf } from './completion-of.js';
@@ -141,7 +141,7 @@ export class CompletionsService {
 /** The same events; the answer is stored before `done` is told, and anything else frees the key. */
 async function* kept(
   events: AsyncIterable<CompletionEvent>,
-  ticket: { keep(answer: unknown): Promise<void>; free(): Promise<void> },
+  ticket: IdempotencyTicket,
 ): AsyncGenerator<CompletionEvent> {
   let answered = false;
   try {

@@ -58,14 +58,14 @@ export class Idempotency implements OnModuleInit {
   }
 
   private ticketOf(claim: { project: string; key: string; ticket: string }): IdempotencyTicket {
+    // The caller gets what it asked for, answer or error, also when the key cannot be written.
+    const written = (write: Promise<void>) =>
+      write.catch((error: unknown) => {
+        this.logger.warn({ msg: 'an idempotency key could not be written', err: error });
+      });
     return {
-      keep: (answer) => this.keys.answer(claim, JSON.stringify(answer)),
-      // The caller gets the error that made us give up, not one about the key.
-      free: async () => {
-        await this.keys.free(claim).catch((error: unknown) => {
-          this.logger.warn({ msg: 'an idempotency key could not be freed', err: error });
-        });
-      },
+      keep: (answer) => written(this.keys.answer(claim, JSON.stringify(answer))),
+      free: () => written(this.keys.free(claim)),
     };
   }
 }

@@ -1,4 +1,4 @@
-export { Idempotency } from './idempotency.service.js';
+export { Idempotency, type IdempotencyTicket } from './idempotency.service.js';
 export type { Run, RunResult } from './run.js';
 export { RunPolicy } from './run-policy.js';
 export { RunsModule } from './runs.module.js';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { CredentialHealth } from '../credential-health.js';
 import type { ModelCall } from '../run-meter.js';
@@ -127,17 +128,15 @@ async function passAnswer(
     return;
   }
   response.flushHeaders();
-  for await (const chunk of upstream.body ?? []) {
-    answer.push(chunk);
-    if (!response.write(chunk)) await drained(response);
-  }
-  response.end();
+  // Waits for a slow reader, and fails at once when either side goes away.
+  await pipeline(metered(upstream, answer), response);
 }
 
-async function drained(response: ServerResponse): Promise<void> {
-  await new Promise<void>((resolve) => {
-    response.once('drain', resolve).once('close', resolve);
-  });
+async function* metered(upstream: Response, answer: AnswerReader): AsyncGenerator<Uint8Array> {
+  for await (const chunk of upstream.body ?? []) {
+    answer.push(chunk);
+    yield chunk;
+  }
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
