@@ -186,6 +186,11 @@ describe('POST /v1/completions', () => {
       ['timeout_seconds', 'tier:free'],
       ['max_cost_usd', 'tier:free'],
     ]);
+    const [denied] = await query<{ outcome: string; request_id: string }>(
+      `SELECT outcome, request_id FROM audit_events WHERE type = 'run.refused' AND actor->>'id' = $1`,
+      [free.id],
+    );
+    expect(denied).toEqual({ outcome: 'denied', request_id: body.request_id });
   });
 
   it('403: an administration key cannot infer', async () => {

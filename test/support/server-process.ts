@@ -10,7 +10,7 @@ const LAUNCHER = resolve(__dirname, '../../bin/claude-api.cjs');
 const START_MS = 60_000;
 
 /** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((ready) => server.once('listening', ready));
   const { port } = server.address() as { port: number };

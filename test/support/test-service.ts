@@ -22,7 +22,7 @@ export interface TestService {
   stop(): Promise<void>;
 }
 
-export interface Answer {
+interface Answer {
   status: number;
   headers: Headers;
   body: any;

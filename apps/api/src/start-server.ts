@@ -23,6 +23,7 @@ export interface RunningServer {
 }
 
 const DAY_SECONDS = 86_400;
+
 /**
  * Starts the service from its settings up to the open port, or throws having undone what it had done. Throws
  * `ConfigError` with one line for the operator when the cause is theirs to remove.

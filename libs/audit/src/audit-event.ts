@@ -1,16 +1,13 @@
 /** Everything that is ever written to the audit. A new kind of event is a new line here. */
-export const AUDIT_EVENT_TYPES = [
-  'key.created',
-  'key.updated',
-  'key.rotated',
-  'key.revoked',
-  'admin.bootstrapped',
-  'auth.failed',
-  'run.started',
-  'run.ended',
-  'run.refused',
-] as const;
-export type AuditEventType = (typeof AUDIT_EVENT_TYPES)[number];
+type AuditEventType =
+  | 'key.created'
+  | 'key.updated'
+  | 'key.rotated'
+  | 'key.revoked'
+  | 'admin.bootstrapped'
+  | 'run.started'
+  | 'run.ended'
+  | 'run.refused';
 
 /** What happened: who did it, to what, and how it went. `diff` is small JSON: what changed, never content. */
 export interface AuditEvent {

@@ -1,5 +1,5 @@
 /** All money is whole nano-dollars (1 USD = 1e9), so that sums are exact. */
-export const NANO_PER_USD = 1_000_000_000;
+const NANO_PER_USD = 1_000_000_000;
 
 export function usdToNano(usd: number): bigint {
   return BigInt(Math.round(usd * NANO_PER_USD));

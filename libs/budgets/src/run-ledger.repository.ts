@@ -22,7 +22,7 @@ export interface RunOpening {
 /** `key_ended`: revoked or expired. `key_changed`: its caller was verified before its last change. */
 type Verdict = 'admitted' | 'key_ended' | 'key_changed' | 'concurrency';
 
-export type RunOutcome = 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'budget_exceeded';
+type RunOutcome = 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'budget_exceeded';
 
 /** What a run row ends with; `usage` is null when nobody knows what the run used. */
 export interface RunEnding {

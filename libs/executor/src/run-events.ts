@@ -3,7 +3,7 @@ import type { ModelUsage } from './run-meter.js';
 /** Why the text ends where it ends. */
 export type FinishReason = 'stop' | 'length' | 'refusal' | 'budget_exceeded';
 
-export type FailureCode =
+type FailureCode =
   'cli_crashed' | 'upstream_error' | 'upstream_overloaded' | 'upstream_rejected' | 'credential_unavailable';
 
 /** What became of a run, computed from every signal and never from the CLI's word alone. */

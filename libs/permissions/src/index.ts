@@ -1,4 +1,4 @@
-export { type EffectivePolicy, type PolicyAsk, type Refusal, effectivePolicy } from './effective-policy.js';
+export { type EffectivePolicy, effectivePolicy, type Refusal } from './effective-policy.js';
 export { PermissionsGuard } from './permissions.guard.js';
 export { PermissionsModule } from './permissions.module.js';
 export type { Tier } from './tier.js';

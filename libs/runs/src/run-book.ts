@@ -5,6 +5,8 @@ import { type RunEnding, RunLedger, type RunOpening } from '@app/budgets';
 import { AppError, type Principal } from '@app/common';
 import { AppConfig } from '@app/config';
 import { Transactions } from '@app/database';
+import type { Refusal } from '@app/permissions';
+import type { RunRequest } from './run.js';
 
 const RENEW_EVERY_MS = 15_000;
 const RETRY_EVERY_MS = 1000;
@@ -43,6 +45,22 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
 
   onModuleDestroy(): void {
     clearInterval(this.timer);
+  }
+
+  /** Throws `permission_denied` once the denial is written. */
+  async refuse(principal: Principal, request: RunRequest, refusals: Refusal[]): Promise<never> {
+    await this.audit.append({
+      type: 'run.refused',
+      project: principal.project,
+      actor: { kind: 'key', id: principal.keyId },
+      target: { kind: request.kind, id: request.model },
+      outcome: 'denied',
+      diff: { refused: refusals.map(({ item, rule }) => ({ item, rule })) },
+      requestId: request.requestId,
+    });
+    throw new AppError('permission_denied', refusals.map(({ message }) => message).join('; '), {
+      details: { refusals },
+    });
   }
 
   /** Throws what the caller is told when the run may not start; then nothing was opened. */

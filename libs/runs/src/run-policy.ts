@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, type ModelFamily, type Principal } from '@app/common';
-import { type EffectivePolicy, effectivePolicy, Tiers } from '@app/permissions';
+import type { ModelFamily, Principal } from '@app/common';
+import { type EffectivePolicy, effectivePolicy, type Refusal, Tiers } from '@app/permissions';
 import type { RunRequest } from './run.js';
 
 /** May they: narrows tier, key and request to what a run may do, before anything is spent. */
@@ -8,19 +8,15 @@ import type { RunRequest } from './run.js';
 export class RunPolicy {
   constructor(private readonly tiers: Tiers) {}
 
-  /** Throws `permission_denied`, naming each thing that was asked for and the rule that refused it. */
-  for(principal: Principal, request: RunRequest): EffectivePolicy {
-    const { policy, refusals } = effectivePolicy(this.tiers.get(principal.tier), principal.grants, {
+  /** Refusals name each thing that was asked for and the rule that refused it. */
+  for(principal: Principal, request: RunRequest): { policy: EffectivePolicy; refusals: Refusal[] } {
+    return effectivePolicy(this.tiers.get(principal.tier), principal.grants, {
       model: request.model,
       timeoutSeconds: request.timeoutSeconds,
       maxCostUsd: request.maxCostUsd,
       tools: [],
       agents: [],
       skills: [],
-    });
-    if (refusals.length === 0) return policy;
-    throw new AppError('permission_denied', refusals.map(({ message }) => message).join('; '), {
-      details: { refusals },
     });
   }
 

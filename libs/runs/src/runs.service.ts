@@ -44,7 +44,8 @@ export class Runs {
   /** Throws `AppError` before anything is spent. `signal` = the caller went away. */
   async start(principal: Principal, request: RunRequest, signal: AbortSignal): Promise<Run> {
     this.credential.require();
-    const policy = this.policy.for(principal, request);
+    const { policy, refusals } = this.policy.for(principal, request);
+    if (refusals.length > 0) await this.book.refuse(principal, request, refusals);
     if (this.live.countOf(principal.keyId) >= policy.concurrentRuns)
       throw concurrencyLimited(policy.concurrentRuns);
     const id = newId('run');

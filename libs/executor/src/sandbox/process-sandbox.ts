@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { childEnvironment } from '@app/config';
 
 interface BoxSpec {
@@ -21,23 +21,36 @@ export interface Isolation {
 
 /**
  * Starts the CLI as a plain child in a process group of its own. Isolates nothing beyond the CLI's own
- * limits, and says so; `kill` ends the whole group at once.
+ * limits, and says so; `kill` ends the whole group at once, and so does the end of this process, however it
+ * comes about short of SIGKILL.
  */
 @Injectable()
-export class ProcessSandbox {
+export class ProcessSandbox implements OnModuleInit, OnApplicationShutdown {
   readonly isolation: Isolation = {
     level: 'weak',
     detail: 'no OS sandbox: text only, behind the limits of the CLI itself',
   };
 
+  private readonly running = new Set<SandboxedProcess>();
+
+  onModuleInit(): void {
+    process.on('exit', this.killAll);
+  }
+
+  onApplicationShutdown(): void {
+    process.off('exit', this.killAll);
+  }
+
   spawn(box: BoxSpec): SandboxedProcess {
-    return spawn(box.command, box.args, {
+    const child = spawn(box.command, box.args, {
       cwd: box.workDir,
       env: { ...childEnvironment(), ...box.env },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: process.platform !== 'win32',
       windowsHide: true,
     });
+    this.running.add(child);
+    return child.once('exit', () => this.running.delete(child));
   }
 
   /** SIGKILL to the group: after the answer, a deadline or a cancel there is nothing worth waiting for. */
@@ -50,4 +63,8 @@ export class ProcessSandbox {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }
+
+  private readonly killAll = (): void => {
+    for (const child of this.running) this.kill(child);
+  };
 }
