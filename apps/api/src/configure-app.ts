@@ -33,8 +33,8 @@ export async function createSurface(
   return configureApp(app, draining);
 }
 
-/** Puts the surface around the routes. Needs an app on our `HttpAdapter` without Nest's body parser. */
-export function configureApp(app: NestExpressApplication, draining: Draining): NestExpressApplication {
+/** Puts the surface around the routes. */
+function configureApp(app: NestExpressApplication, draining: Draining): NestExpressApplication {
   app.use(securityHeaders, ingress(draining));
   app.useGlobalFilters(new ProblemFilter());
   app.useGlobalInterceptors(new JsonBody());

@@ -6,7 +6,7 @@ import type { Observable } from 'rxjs';
 import { AppError } from '@app/common';
 import { JsonScan } from './json-scan.js';
 
-export const MAX_BODY_BYTES = 10 * 1024 * 1024;
+const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
 /**
  * Reads the body as strict JSON, after the guards: who may not ask is refused before a byte of it is read.

@@ -96,7 +96,8 @@ export class JsonScan {
     this.keyCount += 1;
     if (this.keyCount > JSON_LIMITS.keys) throw tooMany('keys');
     if (keys.has(key)) throw this.refusal(`the key ${shortened(key)} is given twice`);
-    if (key === '__proto__' || key === 'constructor') throw this.refusal(`unknown field ${shortened(key)}`);
+    // What every object has already: code that looks it up must not find the caller's.
+    if (key in Object.prototype) throw this.refusal(`unknown field ${shortened(key)}`);
     keys.add(key);
   }
 

@@ -21,7 +21,17 @@ export class Validation extends ValidationPipe {
   }
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    if (metadata.type !== 'body' || value !== undefined) return super.transform(value, metadata);
+    if (metadata.type === 'custom') return value;
+    if (metadata.type === 'body' && value === undefined) return this.transformNothing(metadata);
+    const given = typeof value === 'object' && value !== null ? Object.keys(value) : [];
+    const checked: unknown = await super.transform(value, metadata);
+    // Fields that are named like a method of the DTO are dropped on the way, unseen by the rules.
+    const dropped = given.find((name) => !Object.hasOwn(checked as object, name));
+    if (dropped !== undefined) throw unknownField(dropped);
+    return checked;
+  }
+
+  private async transformNothing(metadata: ArgumentMetadata): Promise<unknown> {
     try {
       return await super.transform({}, metadata);
     } catch {
@@ -38,9 +48,12 @@ function refusalOf(error: ValidationError): AppError {
     path.push(deepest.property);
   }
   const [rule, message] = Object.entries(deepest.constraints ?? {})[0] ?? ['', 'the request is not valid'];
-  const param = path.join('.').slice(0, 256);
-  const isUnknown = rule === 'whitelistValidation' || rule === 'unknownValue';
-  return new AppError('invalid_request', isUnknown ? `unknown field ${JSON.stringify(param)}` : message, {
-    param,
-  });
+  const param = path.join('.');
+  if (rule === 'whitelistValidation' || rule === 'unknownValue') return unknownField(param);
+  return new AppError('invalid_request', message, { param: param.slice(0, 256) });
+}
+
+function unknownField(path: string): AppError {
+  const param = path.slice(0, 256);
+  return new AppError('invalid_request', `unknown field ${JSON.stringify(param)}`, { param });
 }

@@ -5,7 +5,7 @@ const SECRET_FIELDS =
   /"((?:proxy-)?authorization|x-api-key|(?:set-)?cookie)":(?:"(?:[^"\\]|\\.)*"|\[[^\]]*\])/gi;
 /** Our keys keep their public part, so that a line can still be traced to a key. */
 const OUR_KEYS = /\b(cc_[sa]k_[0-9A-Za-z]{12})_[0-9A-Za-z]+/g;
-const MALFORMED_KEYS = /\b(cc_[sa]k_)[0-9A-Za-z_]{13,}/g;
+const MALFORMED_KEYS = /\b(cc_[sa]k_)(?![0-9A-Za-z]{12}_(?:…|\[redacted\]))[0-9A-Za-z_]{13,}/g;
 const MODEL_KEYS = /\bsk-ant-[\w-]+/g;
 
 /**
