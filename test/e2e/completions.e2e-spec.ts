@@ -224,7 +224,7 @@ describe('POST /v1/completions', () => {
       expect(service.model.journal).toHaveLength(1);
     });
 
-    it('409 while the first is running, 422 with another body, and neither calls the model', async () => {
+    it('row 46: 409 while the first is running, 422 with another body, and neither calls the model', async () => {
       service.model.script = () => ({ chunkDelayMs: 300 });
       const first = complete({}, { 'idempotency-key': 'once-3' });
       await sleep(100);
@@ -241,7 +241,7 @@ describe('POST /v1/completions', () => {
       expect((await complete({}, { 'idempotency-key': 'once-4' })).status).toBe(200);
     });
 
-    it('belongs to the project: another one has its own', async () => {
+    it('row 47: belongs to the project: another one has its own', async () => {
       const other = await service.key('enterprise', 'other-app');
       const first = await complete({}, { 'idempotency-key': 'once-5' });
       const second = await complete({}, { 'idempotency-key': 'once-5' }, other.key);
@@ -297,7 +297,9 @@ describe('POST /v1/completions', () => {
       }
       expect(service.model.aborted).toBe(8);
       const ends = await query('SELECT outcome, cost_nano FROM runs ORDER BY started_at DESC LIMIT 8');
-      expect(ends).toEqual(Array(8).fill({ outcome: 'cancelled', cost_nano: expect.any(String) }));
+      expect(ends).toEqual(
+        Array.from({ length: 8 }, () => ({ outcome: 'cancelled', cost_nano: expect.any(String) })),
+      );
     });
 
     async function goAwayAfter(tokens: number): Promise<void> {

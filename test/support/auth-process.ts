@@ -8,7 +8,7 @@ import { ConfigModule, loadConfig } from '@app/config';
 import { DatabaseModule } from '@app/database';
 
 /** The system's time, moved by hand. */
-export class MovableClock extends Clock {
+class MovableClock extends Clock {
   private movedMs = 0;
 
   move(seconds: number): void {

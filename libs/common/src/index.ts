@@ -1,7 +1,7 @@
 export { ACCESS_METADATA, Public, Requires, type Access } from './access.decorator.js';
 export { AppError } from './app-error.js';
 export { Caller, type RequestContext } from './caller.decorator.js';
-export { Clock, SystemClock } from './clock.js';
+export { Clock } from './clock.js';
 export { CommonModule } from './common.module.js';
 export { ERROR_TABLE, type ErrorCode } from './error-table.js';
 export { newId } from './ids.js';

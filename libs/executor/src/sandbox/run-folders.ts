@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Injectable, Logger } from '@nestjs/common';
@@ -51,7 +51,10 @@ export class RunFolders {
 
   /** Called at shutdown, when no run is left. */
   async removeOwn(): Promise<void> {
-    if (this.own) await rm(await this.own, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+    if (!this.own) return;
+    await rm(await this.own, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+    // Fails, as it should, while another owner has its folder there.
+    await rmdir(this.base).catch(() => undefined);
   }
 
   private async reapOwner(owner: string): Promise<number> {
