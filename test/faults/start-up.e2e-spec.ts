@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ModelStandIn } from '../support/model-stand-in.js';
 import { cleanUp, ServerProcess } from '../support/server-process.js';
 
@@ -54,6 +57,19 @@ describe('starting with something wrong', () => {
     const line = await failsToStart({ DATABASE_URL: url });
     expect(line).toMatch(expected);
     expect(line).not.toContain('hunter2');
+  });
+
+  it('Ctrl-C while it starts leaves no Postgres behind', async () => {
+    const server = await ServerProcess.spawn(home);
+    servers.push(server);
+    const pidFile = async () => {
+      const inside = join(home, 'data', 'postgres');
+      const folder = await readFile(join(home, 'data', 'postgres-folder'), 'utf8').catch(() => inside);
+      return readFile(join(folder.trim(), 'data', 'postmaster.pid'), 'utf8').catch(() => undefined);
+    };
+    while ((await pidFile()) === undefined && server.exitCode === undefined) await sleep(5);
+    expect(await server.stop()).toBe(0);
+    expect(await pidFile()).toBeUndefined();
   });
 
   it('a data folder that cannot be written is named', async () => {

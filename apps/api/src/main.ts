@@ -14,9 +14,9 @@ export async function serve(args: string[] = []): Promise<void> {
     process.exit(2);
   }
   try {
-    const server = await startServer(options);
-    stopOnSignal(server);
-    console.log(banner(server.facts));
+    const starting = startServer(options);
+    stopOnSignal(starting);
+    console.log(banner((await starting).facts));
   } catch (error) {
     console.error(error instanceof ConfigError ? `claude-api: ${error.message}` : error);
     process.exit(1);
@@ -41,7 +41,8 @@ const isPort = (text: string) => /^\d{1,5}$/.test(text) && Number(text) <= 65_53
 /** `npm start` passes on the Ctrl-C that the terminal has already delivered: within a second it is the same one. */
 const SAME_SIGNAL_MS = 1000;
 
-function stopOnSignal(server: RunningServer): void {
+/** From the first moment: a start that is cut half-way would leave its Postgres behind, so it is awaited. */
+function stopOnSignal(starting: Promise<RunningServer>): void {
   let stoppingSince: number | undefined;
   const stop = async () => {
     if (stoppingSince !== undefined) {
@@ -50,8 +51,10 @@ function stopOnSignal(server: RunningServer): void {
     }
     stoppingSince = performance.now();
     console.error('stopping: running work has 30 s to end; once more to stop at once');
-    await server.stop();
-    process.exit(0);
+    // A start that fails ends the process by itself.
+    const server = await starting.catch(() => undefined);
+    await server?.stop();
+    if (server) process.exit(0);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());
 }
