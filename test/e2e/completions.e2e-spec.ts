@@ -165,6 +165,13 @@ describe('POST /v1/completions', () => {
       expect(status).toBe(400);
       expect(body.error.message).toContain('scripted failure');
     });
+
+    it('keeps the credential when the model’s API quotes it', async () => {
+      service.model.script = ({ headers }) => ({ status: 400, message: `no, ${headers['x-api-key']}` });
+      const { status, text } = await complete({});
+      expect(status).toBe(400);
+      expect(text).toContain('no, [redacted]');
+    });
   });
 
   it('401: an administration key cannot infer, a made-up one neither', async () => {
@@ -332,6 +339,16 @@ describe('POST /v1/completions', () => {
   });
 
   describe('the model’s API in trouble', () => {
+    it.each([-1_000_000, 12.5, 1e300])(
+      '%f output tokens are not money, and the run is settled',
+      async (n) => {
+        service.model.script = () => ({ outputTokens: n });
+        const { status, body } = await complete({});
+        expect([status, body.usage.output_tokens, body.cost_usd]).toEqual([200, null, null]);
+        expect(await openRuns()).toBe(0);
+      },
+    );
+
     it.each([
       [401, 503, 'credential_unavailable'],
       [529, 503, 'upstream_overloaded'],

@@ -19,6 +19,8 @@ export interface ScriptedAnswer {
   outputTokens?: number;
   /** Answer with this HTTP status and an error body instead. */
   status?: number;
+  /** … that says this. */
+  message?: string;
   retryAfter?: number;
   /** Cut the connection after this many chunks. */
   cutAfterChunks?: number;
@@ -95,7 +97,10 @@ async function answer(request: UpstreamRequest, response: ServerResponse, script
     const retry = script.retryAfter ? { 'retry-after': String(script.retryAfter) } : {};
     response.writeHead(script.status, { 'content-type': 'application/json', ...retry });
     response.end(
-      JSON.stringify({ type: 'error', error: { type: 'api_error', message: 'scripted failure' } }),
+      JSON.stringify({
+        type: 'error',
+        error: { type: 'api_error', message: script.message ?? 'scripted failure' },
+      }),
     );
     return;
   }

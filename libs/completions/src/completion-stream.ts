@@ -3,11 +3,13 @@ import type { Clock } from '@app/common';
 import type { CompletionEvent, StartedCompletion } from './completion-events.js';
 
 const HEARTBEAT_MS = 15_000;
+/** A reader that takes nothing for so long is given up: its run holds a place that others wait for. */
+const LONGEST_STALL_MS = 30_000;
 
 /**
  * Writes the events of a completion as server-sent events: `id` is the sequence number, `event` the type and
- * `data` the whole event. Waits for a slow reader, and reads on when the reader is gone so that the run is
- * settled.
+ * `data` the whole event. Waits for a slow reader but not for one that stopped reading, and reads on when the
+ * reader is gone so that the run is settled.
  */
 export async function streamCompletion(
   started: StartedCompletion,
@@ -47,7 +49,9 @@ function payload(event: CompletionEvent, requestId: string): object {
 
 async function drained(response: Response): Promise<void> {
   await new Promise<void>((resolve) => {
+    const stalled = setTimeout(() => response.destroy(), LONGEST_STALL_MS);
     const done = () => {
+      clearTimeout(stalled);
       response.off('drain', done).off('close', done);
       resolve();
     };

@@ -69,4 +69,17 @@ describe('reading what an answer used', () => {
     const reader = read(`data: ${'x'.repeat(3_000_000)}`, 65_536);
     expect(JSON.stringify(reader).length).toBeLessThan(1_100_000);
   });
+
+  it.each(['12.5', '-1000000', '1e300', '9007199254740991', '"7"'])('does not meter %s tokens', (count) => {
+    const end = sse(END, { type: 'message_stop' }).replace('"output_tokens":7', `"output_tokens":${count}`);
+    const reader = read(sse(START, DELTA) + end);
+    expect(reader.usage).toMatchObject({ inputTokens: 10, outputTokens: null });
+    expect([reader.stopReason, reader.complete]).toEqual(['end_turn', true]);
+  });
+
+  it('is not deceived by an error that comes as a 200', () => {
+    const reader = new AnswerReader(MODEL);
+    reader.readJson('{"type":"error","error":{"type":"api_error","message":"no"}}');
+    expect(reader.complete).toBe(false);
+  });
 });

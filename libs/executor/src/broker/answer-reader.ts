@@ -1,16 +1,18 @@
 import { z } from 'zod';
 import type { ModelUsage } from '../run-meter.js';
 
+/** No call has more tokens than this. A count that cannot be one (`NaN` here) must not become money. */
+const MOST_TOKENS = 1_000_000_000;
+const count = z.int().min(0).max(MOST_TOKENS).nullish().catch(Number.NaN);
 const usage = z.object({
-  input_tokens: z.number().nullish(),
-  output_tokens: z.number().nullish(),
-  cache_read_input_tokens: z.number().nullish(),
-  cache_creation_input_tokens: z.number().nullish(),
-  cache_creation: z
-    .object({ ephemeral_5m_input_tokens: z.number(), ephemeral_1h_input_tokens: z.number() })
-    .nullish(),
+  input_tokens: count,
+  output_tokens: count,
+  cache_read_input_tokens: count,
+  cache_creation_input_tokens: count,
+  cache_creation: z.object({ ephemeral_5m_input_tokens: count, ephemeral_1h_input_tokens: count }).nullish(),
 });
 const message = z.object({ stop_reason: z.string().nullish(), usage: usage.nullish() });
+const wholeMessage = message.extend({ type: z.literal('message') });
 const streamEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('message_start'), message }),
   z.object({ type: z.literal('content_block_delta') }),
@@ -51,7 +53,7 @@ export class AnswerReader {
 
   /** A whole answer that was not streamed. */
   readJson(text: string): void {
-    const parsed = message.safeParse(parseJson(text));
+    const parsed = wholeMessage.safeParse(parseJson(text));
     if (!parsed.success) return;
     this.reported = parsed.data.usage ?? null;
     this.stopReason = parsed.data.stop_reason ?? null;
@@ -69,11 +71,13 @@ export class AnswerReader {
     const written = seen.cache_creation_input_tokens ?? 0;
     return {
       model: this.model,
-      inputTokens: seen.input_tokens ?? null,
-      outputTokens: seen.output_tokens ?? null,
-      cacheReadTokens: seen.cache_read_input_tokens ?? 0,
-      cacheWrite5mTokens: Math.max(written - written1h, seen.cache_creation?.ephemeral_5m_input_tokens ?? 0),
-      cacheWrite1hTokens: written1h,
+      inputTokens: known(seen.input_tokens),
+      outputTokens: known(seen.output_tokens),
+      cacheReadTokens: known(seen.cache_read_input_tokens ?? 0),
+      cacheWrite5mTokens: known(
+        Math.max(written - written1h, seen.cache_creation?.ephemeral_5m_input_tokens ?? 0),
+      ),
+      cacheWrite1hTokens: known(written1h),
     };
   }
 
@@ -95,6 +99,10 @@ export class AnswerReader {
     }
     if (event.data.type === 'message_stop') this.complete = true;
   }
+}
+
+function known(reported: number | null | undefined): number | null {
+  return reported == null || Number.isNaN(reported) ? null : reported;
 }
 
 function parseJson(text: string): unknown {

@@ -11,6 +11,8 @@ import { Upstream } from './upstream.js';
 import { messagesRequest, upstreamBody } from './upstream-body.js';
 
 const LARGEST_REQUEST_BYTES = 32 * 1024 * 1024;
+const LONGEST_ERROR = 4096;
+const LONGEST_RETRY_AFTER_S = 86_400;
 /** Failures that the CLI would only make worse by trying again or by looking for another login. */
 const FINAL_FOR_THE_CLI = new Set([401, 403]);
 
@@ -106,11 +108,24 @@ export class Broker implements OnModuleInit, OnApplicationShutdown {
     const { status } = upstream;
     if (FINAL_FOR_THE_CLI.has(status)) this.credential.refused();
     const retryAfter = Number(upstream.headers.get('retry-after'));
-    const text = (await upstream.text()).slice(0, 4096);
-    run.fail(call, { status, message: text, retryAfterSeconds: retryAfter > 0 ? retryAfter : undefined });
+    const retryAfterSeconds = retryAfter > 0 ? Math.min(retryAfter, LONGEST_RETRY_AFTER_S) : undefined;
+    // A gateway may quote the request: its credential is not for the CLI, the caller or the log.
+    const text = this.upstream.withoutSecret(await beginningOf(upstream)).slice(0, LONGEST_ERROR);
+    run.fail(call, { status, message: text, retryAfterSeconds });
     response.writeHead(FINAL_FOR_THE_CLI.has(status) ? 400 : status, { 'content-type': 'application/json' });
     response.end(text);
   }
+}
+
+/** Enough to say what went wrong, however long the rest is. */
+async function beginningOf(answer: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of answer.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > LONGEST_ERROR) break;
+  }
+  return text;
 }
 
 async function passAnswer(

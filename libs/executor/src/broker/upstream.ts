@@ -35,6 +35,12 @@ export class Upstream {
     });
   }
 
+  /** A text of the model's API without the credential, should it quote it. */
+  withoutSecret(text: string): string {
+    const secret = this.config.credential?.secret;
+    return secret ? text.replaceAll(secret, '[redacted]') : text;
+  }
+
   private urlOf(path: string): string {
     return this.config.modelBaseUrl.replace(/\/+$/, '') + path;
   }

@@ -25,7 +25,7 @@ export class CliReport {
         return this.hearStream(message.event);
       case 'result':
         this.finished = true;
-        this.costUsd = message.total_cost_usd;
+        this.costUsd = possibleCost(message.total_cost_usd);
         // An answer that was not streamed stands only here; an error text also does, and is no answer.
         if (message.subtype === 'success' && !message.is_error) this.text ||= message.result;
         return null;
@@ -47,4 +47,11 @@ export class CliReport {
     this.text += event.delta.text;
     return { type: 'token', content: event.delta.text };
   }
+}
+
+/** The CLI multiplies what the model's API reported, whatever that was; beyond this it is no cost of a run. */
+const MOST_USD = 1_000_000;
+
+function possibleCost(usd: number): number | null {
+  return usd >= 0 && usd <= MOST_USD ? usd : null;
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AppConfig } from '@app/config';
@@ -32,6 +32,17 @@ describe('the folders of runs', () => {
     await folders.remove(folder);
     await folders.removeOwn();
     await expect(readdir(base)).rejects.toThrow('ENOENT');
+  });
+
+  it('are not made where somebody else could put something into them', async () => {
+    const elsewhere = `${base}-elsewhere`;
+    await mkdir(join(elsewhere, '1-1'), { recursive: true });
+    await symlink(elsewhere, base);
+    await expect(folders.reap()).rejects.toThrow('made by somebody else');
+    await expect(new RunFolders({ instanceId } as AppConfig).make('run_2')).rejects.toThrow('somebody else');
+    expect(await readdir(elsewhere)).toContain('1-1');
+    await rm(base);
+    await rm(elsewhere, { recursive: true });
   });
 
   it('of a dead owner are cleared with the processes that run from them, those of a living one are not', async () => {

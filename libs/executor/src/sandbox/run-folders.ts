@@ -1,8 +1,8 @@
-import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Injectable, Logger } from '@nestjs/common';
-import { AppConfig } from '@app/config';
+import { AppConfig, ConfigError } from '@app/config';
 import { processesOf, processName } from './process-table.js';
 
 /** The throw-away folders of one run: its HOME, its CLAUDE_CONFIG_DIR and an empty working folder. */
@@ -44,6 +44,7 @@ export class RunFolders {
 
   /** Ends what dead owners left behind. Returns how many processes it killed. */
   async reap(): Promise<number> {
+    await this.requireOwnBase();
     const owners = await readdir(this.base).catch(() => []);
     const killed = await Promise.all(owners.map((owner) => this.reapOwner(owner)));
     return killed.reduce((sum, count) => sum + count, 0);
@@ -61,7 +62,7 @@ export class RunFolders {
     if ((await processName(Number.parseInt(owner, 10))) === owner) return 0;
     const folder = join(this.base, owner);
     const orphans = await processesOf(folder);
-    for (const pid of orphans) process.kill(pid, 'SIGKILL');
+    for (const pid of orphans) endProcess(pid);
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
     this.logger.warn({ msg: 'cleared what a killed server left', owner, processes: orphans.length });
     return orphans.length;
@@ -71,8 +72,27 @@ export class RunFolders {
     this.own ??= (async () => {
       const folder = join(this.base, (await processName(process.pid)) ?? String(process.pid));
       await mkdir(folder, { recursive: true, mode: 0o700 });
+      await this.requireOwnBase();
       return folder;
     })();
     return this.own;
+  }
+
+  /** Whoever owns it could put settings into our runs, and links into what we remove. */
+  private async requireOwnBase(): Promise<void> {
+    const found = await lstat(this.base).catch(() => null);
+    if (!found || (found.isDirectory() && found.uid === (process.getuid?.() ?? found.uid))) return;
+    throw new ConfigError(
+      `the folder ${this.base} was made by somebody else: remove it, or set TMPDIR to a folder of your own`,
+    );
+  }
+}
+
+/** One that ended by itself meanwhile is no reason not to start: a dead server's children are just leaving. */
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
