@@ -3,12 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestService, type TestService } from '../support/test-service.js';
 
 /** What somebody inside the CLI's process sees: its environment, as the kernel has it. */
-function cliEnvironment(): { pid: number; variables: Record<string, string>; command: string } | null {
+function cliEnvironment(
+  instanceId: string,
+): { pid: number; variables: Record<string, string>; command: string } | null {
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     try {
       const lines = readFileSync(`/proc/${name}/environ`, 'utf8').split('\0');
       const variables = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
-      if (!variables.CLAUDE_CODE_MAX_RETRIES || !variables.ANTHROPIC_API_KEY?.startsWith('run-')) continue;
+      if (!variables.HOME?.includes(`claude-api-${instanceId}`)) continue;
       const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
       return { pid: Number(name), variables, command };
     } catch {
@@ -28,10 +30,12 @@ describe('the broker, seen from inside a run', () => {
     service = await startTestService();
     const { key } = await service.key();
     service.model.script = (request) =>
-      JSON.stringify(request.body).includes(PROMPT) ? { hang: true } : { text: 'bought with a run token', chunks: 1 };
+      JSON.stringify(request.body).includes(PROMPT)
+        ? { hang: true }
+        : { text: 'bought with a run token', chunks: 1 };
     run = service.post('/v1/completions', { prompt: PROMPT, model: 'haiku', timeout_seconds: 6 }, key);
     for (let tries = 0; tries < 200 && service.model.journal.length === 0; tries += 1) await sleep(25);
-    const found = cliEnvironment();
+    const found = cliEnvironment(service.config.instanceId);
     if (!found) throw new Error('no CLI process found');
     inside = found;
   });

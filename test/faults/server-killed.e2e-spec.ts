@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { databaseUrlOf } from '../support/embedded-url.js';
@@ -7,15 +8,15 @@ import { cleanUp, ServerProcess } from '../support/server-process.js';
 
 jest.setTimeout(180_000);
 
-/** Processes of the CLI that run with a token of a broker of ours. */
-function cliProcesses(model: string): number[] {
+/** Processes of the CLI that the server of this home started. */
+function cliProcesses(home: string): number[] {
+  const instanceId = readFileSync(join(home, 'data', 'instance-id'), 'utf8').slice(0, 12);
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => {
       try {
-        const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
-        return environment.includes('CLAUDE_CODE_MAX_RETRIES') && environment.includes(model);
+        return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`claude-api-${instanceId}`);
       } catch {
         return false;
       }
@@ -69,8 +70,7 @@ describe('a server that is killed, and a database that goes away', () => {
     for (const end = Date.now() + 60_000; model.journal.length < 20; await sleep(50)) {
       if (Date.now() > end) throw new Error(`only ${model.journal.length} streams started`);
     }
-    const marker = `claude-api-`;
-    const before = cliProcesses(marker);
+    const before = cliProcesses(home);
     expect(before.length).toBeGreaterThanOrEqual(20);
 
     server.child.kill('SIGKILL');
@@ -78,7 +78,7 @@ describe('a server that is killed, and a database that goes away', () => {
     server = await ServerProcess.start(home, { ...environment(), PORT: String(server.port) });
     servers.push(server);
     const startedAt = Date.now();
-    const orphans = () => before.filter((pid) => cliProcesses(marker).includes(pid));
+    const orphans = () => before.filter((pid) => cliProcesses(home).includes(pid));
     while (orphans().length > 0) {
       expect(Date.now() - startedAt).toBeLessThan(5000);
       await sleep(50);
@@ -160,6 +160,6 @@ describe('a server that is killed, and a database that goes away', () => {
     expect([503, 'connection refused']).toContain(refused);
     expect(await running).toContain('event: done');
     expect(await server.exited()).toBe(0);
-    expect(cliProcesses('claude-api-')).toEqual([]);
+    expect(cliProcesses(home)).toEqual([]);
   });
 });

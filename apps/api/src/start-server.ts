@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Bootstrap, KeysService, operatorPrincipal } from '@app/auth';
 import { type AppConfig, ConfigError, loadConfig } from '@app/config';
-import { type DatabaseHandle, InstanceLock, migrate, startDatabase } from '@app/database';
+import { type DatabaseHandle, InstanceLock, migrate, requireSameSecrets, startDatabase } from '@app/database';
 import { CredentialHealth, ProcessSandbox } from '@app/executor';
 import type { BannerFacts } from './banner.js';
 import { createApp } from './create-app.js';
@@ -41,6 +41,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     if (!lock) throw homeInUse(config);
     undo.push(() => lock.release());
     await migrate(database.url);
+    await requireSameSecrets(database.url, config);
     database.supervise();
     const draining = new Draining();
     const app = await createApp(config, database.url, { draining });

@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { AuthModule, KeysService, operatorPrincipal } from '@app/auth';
 import { Clock, CommonModule, type Principal } from '@app/common';
 import { ConfigModule, loadConfig } from '@app/config';
-import { DatabaseModule, migrate, startDatabase } from '@app/database';
+import { DatabaseModule, migrate, requireSameSecrets, startDatabase } from '@app/database';
 
 @Module({})
 class KeysSession {}
@@ -19,6 +19,7 @@ export async function withKeys<T>(
   const database = await startDatabase(config);
   try {
     await migrate(database.url);
+    await requireSameSecrets(database.url, config);
     const imports = [CommonModule, ConfigModule.of(config), DatabaseModule.forUrl(database.url), AuthModule];
     const app = await NestFactory.createApplicationContext(
       { module: KeysSession, imports },

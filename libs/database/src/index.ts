@@ -5,4 +5,5 @@ export { DatabaseModule } from './database.module.js';
 export { migrate, migrationStatus } from './migrate.js';
 export { Notifications } from './notifications.js';
 export { removeEmbeddedDatabase, startDatabase } from './start-database.js';
+export { requireSameSecrets } from './secret-fingerprints.js';
 export { Transactions } from './transactions.js';

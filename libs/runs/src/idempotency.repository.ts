@@ -50,11 +50,15 @@ export class IdempotencyRepository {
     );
   }
 
-  /** At boot: what this installation's earlier process was working on, and what is too old. */
-  async clear(instance: string): Promise<void> {
+  /** At boot: what this installation's earlier process was working on. */
+  async freeAbandoned(instance: string): Promise<void> {
     await this.transactions.manager.query(
-      `DELETE FROM idempotency_keys WHERE expires_at < now() OR (instance = $1 AND answer IS NULL)`,
+      `DELETE FROM idempotency_keys WHERE instance = $1 AND answer IS NULL`,
       [instance],
     );
+  }
+
+  async removeExpired(): Promise<void> {
+    await this.transactions.manager.query(`DELETE FROM idempotency_keys WHERE expires_at < now()`);
   }
 }

@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { canonicalJson } from '@app/audit';
 import { AppError, type Principal } from '@app/common';
 import { AppConfig } from '@app/config';
 import { IdempotencyRepository } from './idempotency.repository.js';
 
+/** Answers hold what a model said: they are kept a day, and gone at most this much later. */
+const REMOVE_EVERY_MS = 10 * 60_000;
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /** The right to answer one idempotency key: `keep` stores the answer for a day, `free` lets the next try run. */
@@ -18,8 +20,9 @@ export interface IdempotencyTicket {
  * one answer. A second try in flight is a conflict, the same key with another body a mismatch.
  */
 @Injectable()
-export class Idempotency implements OnModuleInit {
+export class Idempotency implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(Idempotency.name);
+  private timer: NodeJS.Timeout;
 
   constructor(
     private readonly config: AppConfig,
@@ -27,7 +30,13 @@ export class Idempotency implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    await this.keys.clear(this.config.instanceId);
+    await this.keys.freeAbandoned(this.config.instanceId);
+    await this.removeExpired();
+    this.timer = setInterval(() => void this.removeExpired(), REMOVE_EVERY_MS).unref();
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
   }
 
   /** `body`: everything that makes the request what it is, its route included. */
@@ -58,14 +67,20 @@ export class Idempotency implements OnModuleInit {
   }
 
   private ticketOf(claim: { project: string; key: string; ticket: string }): IdempotencyTicket {
-    // The caller gets what it asked for, answer or error, also when the key cannot be written.
-    const written = (write: Promise<void>) =>
-      write.catch((error: unknown) => {
-        this.logger.warn({ msg: 'an idempotency key could not be written', err: error });
-      });
     return {
-      keep: (answer) => written(this.keys.answer(claim, JSON.stringify(answer))),
-      free: () => written(this.keys.free(claim)),
+      keep: (answer) => this.tried(this.keys.answer(claim, JSON.stringify(answer))),
+      free: () => this.tried(this.keys.free(claim)),
     };
+  }
+
+  private removeExpired(): Promise<void> {
+    return this.tried(this.keys.removeExpired());
+  }
+
+  /** The caller gets what it asked for, answer or error, also when the keys cannot be written. */
+  private tried(write: Promise<void>): Promise<void> {
+    return write.catch((error: unknown) => {
+      this.logger.warn({ msg: 'idempotency keys could not be written', err: error });
+    });
   }
 }

@@ -5,6 +5,7 @@ import {
   type DatabaseHandle,
   DatabaseModule,
   migrationStatus,
+  requireSameSecrets,
   startDatabase,
   Transactions,
 } from '@app/database';
@@ -31,6 +32,7 @@ export async function checkDatabase(config: AppConfig): Promise<Finding[]> {
     return [
       { check: 'database', status: 'ok', detail: `${database.mode}, answers` },
       await checkMigrations(database.url),
+      await checkSecrets(config, database.url),
       await checkClock(database.url),
     ];
   } finally {
@@ -48,6 +50,28 @@ async function checkMigrations(url: string): Promise<Finding> {
     detail: `${pending} of ${known.length} not applied; starting the server applies them`,
     fix: 'claude-api db migrate',
   };
+}
+
+async function checkSecrets(config: AppConfig, url: string): Promise<Finding> {
+  try {
+    await requireSameSecrets(url, config);
+    return { check: 'secrets', status: 'ok', detail: 'those that the database was made with' };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) {
+      return {
+        check: 'secrets',
+        status: 'warn',
+        detail: 'not checked: migrations first',
+        fix: 'claude-api db migrate',
+      };
+    }
+    return {
+      check: 'secrets',
+      status: 'fail',
+      detail: error.message,
+      fix: 'set the old KEY_PEPPER and AUDIT_KEY',
+    };
+  }
 }
 
 async function checkClock(url: string): Promise<Finding> {

@@ -2,6 +2,7 @@ import type { MigrationInterface } from 'typeorm';
 import { Audit1000 } from './1000-audit.js';
 import { Identity2000 } from './2000-identity.js';
 import { Ledger3000 } from './3000-ledger.js';
+import { Installation4000 } from './4000-installation.js';
 
 /**
  * The schema's history, oldest first; one that was released never changes. TypeORM takes the order from the
@@ -11,4 +12,5 @@ export const MIGRATIONS: (new () => MigrationInterface & { name: string })[] = [
   Audit1000,
   Identity2000,
   Ledger3000,
+  Installation4000,
 ];
