@@ -36,8 +36,11 @@ describe('starting with something wrong', () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await new Promise((ready) => taken.once('listening', ready));
     const { port } = taken.address() as AddressInfo;
-    expect(await failsToStart({ PORT: String(port) })).toMatch(new RegExp(`${port}.*(taken|in use).*PORT`));
-    taken.close();
+    try {
+      expect(await failsToStart({ PORT: String(port) })).toMatch(new RegExp(`${port}.*taken.*PORT`));
+    } finally {
+      taken.close();
+    }
   });
 
   it('a second server on one data folder is refused, and the first goes on', async () => {
@@ -82,6 +85,7 @@ describe('starting with something wrong', () => {
     ['PORT', 'eighty'],
     ['MAX_RUNS', '0'],
     ['CLAUDE_CODE_USE_BEDROCK', '1'],
+    ['ANTHROPIC_API_KEY', 'sk-ant-…'],
   ])('a setting that cannot work is named: %s=%s', async (name, value) => {
     expect(await failsToStart({ [name]: value })).toContain(name);
   });

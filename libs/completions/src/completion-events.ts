@@ -12,6 +12,8 @@ export type CompletionEvent =
 /** A completion that was accepted. Read the events to the end; the last one is `done` or `error`. */
 export interface StartedCompletion {
   id: string;
+  /** By then, counted from now, the run has ended by itself. */
+  endsWithinMs: number;
   events: AsyncIterable<CompletionEvent>;
 }
 

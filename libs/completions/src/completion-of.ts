@@ -54,6 +54,13 @@ function total(parts: (number | null)[]): number | null {
 function warningsOf(run: Run, result: RunResult, demo: boolean): string[] {
   const warnings: string[] = [];
   if (demo) warnings.push('demo: this answer comes from a scripted model, not from Claude');
-  if (result.costUsd === null) warnings.push(`no price is known for ${run.model}: cost_usd is null`);
+  if (result.costUsd === null) warnings.push(`${unknownCost(run, result)}: cost_usd is null`);
   return warnings;
+}
+
+function unknownCost(run: Run, { usage }: RunResult): string {
+  const isReported = usage.every(
+    ({ inputTokens, outputTokens }) => inputTokens !== null && outputTokens !== null,
+  );
+  return isReported ? `no price is known for ${run.model}` : 'the model’s API did not report what was used';
 }

@@ -24,7 +24,7 @@ describe('a stream whose reader stops reading', () => {
     }
     const response = stalledResponse();
     const streamed = streamCompletion(
-      { id: 'run_1', events: events() },
+      { id: 'run_1', endsWithinMs: 60_000, events: events() },
       response,
       { now: () => new Date(0) } as Clock,
       'req_1',

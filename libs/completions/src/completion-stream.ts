@@ -23,6 +23,8 @@ export async function streamCompletion(
   response.flushHeaders();
   // A comment keeps proxies from closing a stream that is silent because the model thinks.
   const heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT_MS);
+  // A reader that takes a little now and then must not outlast the run by much.
+  const overdue = setTimeout(() => response.destroy(), started.endsWithinMs + LONGEST_STALL_MS);
   let seq = 0;
   try {
     for await (const event of started.events) {
@@ -34,6 +36,7 @@ export async function streamCompletion(
     }
   } finally {
     clearInterval(heartbeat);
+    clearTimeout(overdue);
   }
   response.end();
 }

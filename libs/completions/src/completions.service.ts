@@ -41,11 +41,11 @@ export class CompletionsService {
     const claim = await this.idempotency.claim(principal, context.idempotencyKey, body);
     if ('answer' in claim) {
       const completion = claim.answer as CompletionDto;
-      return { id: completion.id, events: eventsOf(completion), replayed: true };
+      return { id: completion.id, endsWithinMs: 0, events: eventsOf(completion), replayed: true };
     }
     try {
       const started = await this.run(principal, dto, context);
-      return { id: started.id, events: kept(started.events, claim.ticket), replayed: false };
+      return { ...started, events: kept(started.events, claim.ticket), replayed: false };
     } catch (error) {
       await claim.ticket.free();
       throw error;
@@ -78,7 +78,8 @@ export class CompletionsService {
       },
       context.signal,
     );
-    return { id: run.id, events: this.events(run, dto, routing) };
+    const endsWithinMs = run.policy.timeoutSeconds * 1000;
+    return { id: run.id, endsWithinMs, events: this.events(run, dto, routing) };
   }
 
   private route(principal: Principal, dto: CreateCompletionDto): RoutingDto | undefined {

@@ -14,5 +14,10 @@ export function clientSettings(wanted?: string, env: Environment = process.env):
   if (!z.url({ protocol: /^https?$/ }).safeParse(url).success) {
     throw new ConfigError(`${wanted ? '--url' : 'CLAUDE_API_URL'} must look like http://host:8006`);
   }
+  if (/[^\x21-\x7e]/.test(env.CLAUDE_API_KEY ?? '')) {
+    throw new ConfigError(
+      'CLAUDE_API_KEY is not a key: it holds a space, a line break or a special character',
+    );
+  }
   return { url: url.replace(/\/+$/, ''), apiKey: env.CLAUDE_API_KEY || undefined };
 }

@@ -2,7 +2,13 @@ import { homedir, availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
-const port = z.coerce.number().int().min(0).max(65_535);
+const number = () => z.coerce.number('must be a number').int('must be a whole number');
+const port = number().min(0).max(65_535);
+/** What an HTTP header can carry: a line break or a `…` that was pasted along would fail every run. */
+const headerSafe = z
+  .string()
+  .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
+  .optional();
 const expandHome = (path: string) => resolve(path.replace(/^~(?=$|[/\\])/, homedir()));
 
 /**
@@ -27,9 +33,7 @@ export const SETTINGS = {
   KEY_PEPPER: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
   AUDIT_KEY: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
   MAX_RUNS: {
-    schema: z.coerce
-      .number()
-      .int()
+    schema: number()
       .min(1)
       .max(1024)
       .default(2 * availableParallelism()),
@@ -50,9 +54,9 @@ export const SETTINGS = {
     schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
     secret: false,
   },
-  ANTHROPIC_API_KEY: { schema: z.string().min(1).optional(), secret: true },
-  ANTHROPIC_AUTH_TOKEN: { schema: z.string().min(1).optional(), secret: true },
-  CLAUDE_CODE_OAUTH_TOKEN: { schema: z.string().min(1).optional(), secret: true },
+  ANTHROPIC_API_KEY: { schema: headerSafe, secret: true },
+  ANTHROPIC_AUTH_TOKEN: { schema: headerSafe, secret: true },
+  CLAUDE_CODE_OAUTH_TOKEN: { schema: headerSafe, secret: true },
   ANTHROPIC_BASE_URL: {
     schema: z.url({ protocol: /^https?$/ }).default('https://api.anthropic.com'),
     secret: false,

@@ -103,7 +103,10 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
       await this.write({ id: runId, project: principal.project, key_id: principal.keyId }, ending);
     } catch (error) {
       this.logger.error({ msg: 'the end of a run could not be written: trying again', runId, err: error });
-      setTimeout(() => void this.end(principal, runId, ending), RETRY_EVERY_MS).unref();
+      const isAway = error instanceof AppError && error.code === 'database_unavailable';
+      // What the database itself refuses would be refused for ever: then the outcome alone is kept.
+      const next = isAway ? ending : { ...LOST, outcome: ending.outcome, errorCode: ending.errorCode };
+      setTimeout(() => void this.end(principal, runId, next), RETRY_EVERY_MS).unref();
     }
   }
 

@@ -30,7 +30,9 @@ function stopped(reason: StopReason | null): AppError {
 }
 
 function failed(outcome: Extract<Outcome, { status: 'failed' }>): AppError {
-  const { cause, upstreamStatus } = outcome;
+  const { upstreamStatus } = outcome;
+  // Not the whole answer: a gateway may quote the request, and prompts have no place in a log.
+  const cause = upstreamStatus === undefined ? outcome.cause : publicReason(outcome.cause);
   const details = upstreamStatus === undefined ? {} : { upstream_status: upstreamStatus };
   switch (outcome.code) {
     case 'credential_unavailable':
@@ -46,7 +48,7 @@ function failed(outcome: Extract<Outcome, { status: 'failed' }>): AppError {
         },
       );
     case 'upstream_rejected':
-      return new AppError('invalid_request', `the model’s API refused the request: ${publicReason(cause)}`, {
+      return new AppError('invalid_request', `the model’s API refused the request: ${cause}`, {
         details,
         cause,
       });

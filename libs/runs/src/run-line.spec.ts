@@ -52,7 +52,24 @@ describe('the waiting line', () => {
     const line = new RunLine(1);
     await line.enter('a', never);
     for (let index = 0; index < 10; index += 1) void line.enter('a', never);
-    await expect(line.enter('b', never)).rejects.toMatchObject({ code: 'queue_full', retryAfterSeconds: 5 });
+    await expect(line.enter('a', never)).rejects.toMatchObject({ code: 'queue_full', retryAfterSeconds: 5 });
+  });
+
+  it('has room for every key, however many requests one key has in it', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate'] });
+    const line = new RunLine(1);
+    const leave = await line.enter('greedy', never);
+    const refused: string[] = [];
+    const enter = (key: string) => line.enter(key, never).catch(() => void refused.push(key));
+    for (const key of [...Array<string>(10).fill('greedy'), 'b', 'b', 'c']) void enter(key);
+    await settle();
+    expect(refused).toEqual(['greedy', 'greedy', 'greedy']);
+    // Nobody is sent away for a key that would then have as many as the one it pushed out.
+    const before = refused.length;
+    for (let index = 0; index < 6; index += 1) void enter('b');
+    await settle();
+    expect(refused.slice(before).sort()).toEqual(['b', 'b', 'b', 'b', 'greedy', 'greedy']);
+    leave();
   });
 
   it('gives up after 30 s, and the place then goes to the next one', async () => {

@@ -3,6 +3,7 @@ import { AppError } from '@app/common';
 interface Waiting {
   keyId: string;
   enter: () => void;
+  refuse: () => void;
 }
 
 /** How long a place in the line is worth having, and how many may wait for each place at work. */
@@ -11,7 +12,8 @@ const WAITING_PER_PLACE = 10;
 
 /**
  * Lets at most `places` runs work at once. The others wait in line, which is emptied key by key in turn, so
- * that a key with many requests does not keep out one with few; within a key, first come, first served.
+ * that a key with many requests does not keep out one with few, from the places or from the line; within a
+ * key, first come, first served.
  */
 export class RunLine {
   private working = 0;
@@ -38,13 +40,13 @@ export class RunLine {
   }
 
   private wait(keyId: string, signal: AbortSignal): Promise<void> {
-    if (this.waitingCount >= this.places * WAITING_PER_PLACE) {
-      throw new AppError('queue_full', 'too many requests are waiting already: try again soon', {
-        retryAfterSeconds: 5,
-      });
-    }
+    if (this.waitingCount >= this.places * WAITING_PER_PLACE) this.makeRoomFor(keyId);
     return new Promise((resolve, reject) => {
-      const entry: Waiting = { keyId, enter: () => done(resolve) };
+      const entry: Waiting = {
+        keyId,
+        enter: () => done(resolve),
+        refuse: () => giveUp(queueFull()),
+      };
       const giveUp = (error: unknown) => {
         this.remove(entry);
         done(() => reject(error));
@@ -62,6 +64,14 @@ export class RunLine {
       this.add(entry);
       if (signal.aborted) onAbort();
     });
+  }
+
+  /** A full line sends away the newest of the key that has the most in it; that may be the one who asks. */
+  private makeRoomFor(keyId: string): void {
+    const [most] = [...this.waiting.values()].sort((a, b) => b.length - a.length);
+    const own = this.waiting.get(keyId)?.length ?? 0;
+    if (!most || most.length <= own + 1) throw queueFull();
+    most.at(-1)?.refuse();
   }
 
   /** A place became free: hand it to the first of the key whose turn it is, or keep it. */
@@ -98,3 +108,8 @@ export class RunLine {
     if (entries.length === 0) this.waiting.delete(entry.keyId);
   }
 }
+
+const queueFull = () =>
+  new AppError('queue_full', 'too many requests are waiting already: try again soon', {
+    retryAfterSeconds: 5,
+  });

@@ -93,7 +93,8 @@ export class Runs {
       limits: { deadlineMs: run.policy.timeoutSeconds * 1000 },
       meter: account,
     };
-    let outcome = crashed('the executor told no outcome');
+    let outcome: Outcome = { status: 'cancelled', text: '', cliCostUsd: null };
+    let result: RunResult;
     try {
       for await (const event of this.executor.run(spec, run.stop.signal)) {
         if (event.type === 'ended') {
@@ -104,9 +105,22 @@ export class Runs {
         yield event;
       }
     } catch (error) {
-      outcome = crashed(String(error));
+      outcome = { status: 'failed', code: 'cli_crashed', cause: String(error), text: '', cliCostUsd: null };
+    } finally {
+      // Also for a reader that stopped before the end: a run never keeps its place or its row open.
+      result = this.resultOf(run, outcome, account);
+      await this.settle(run, outcome, account, result);
+      run.finish();
     }
-    const result = this.resultOf(run, outcome, account);
+    yield { type: 'ended', result };
+  }
+
+  private async settle(
+    run: Admitted,
+    outcome: Outcome,
+    account: RunAccount,
+    result: RunResult,
+  ): Promise<void> {
     if (result.failure?.cause) this.logger.warn({ msg: 'run failed', runId: run.id, err: result.failure });
     await this.book.end(run.principal, run.id, {
       outcome: outcome.status,
@@ -118,8 +132,6 @@ export class Runs {
       overrunNano: account.overrunNano,
       timing: { ...result.timing },
     });
-    run.finish();
-    yield { type: 'ended', result };
   }
 
   private resultOf(run: Admitted, outcome: Outcome, account: RunAccount): RunResult {
@@ -134,10 +146,6 @@ export class Runs {
       timing: run.watch.timing(),
     };
   }
-}
-
-function crashed(cause: string): Outcome {
-  return { status: 'failed', code: 'cli_crashed', cause, text: '', cliCostUsd: null };
 }
 
 function stoppedBeforeStart(reason: StopReason): AppError {
