@@ -5,7 +5,7 @@ import { CliExecutor, CredentialHealth, type Outcome } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
 import { LiveRuns, type StopReason } from './live-runs.js';
 import { concurrencyLimited, RunBook } from './run-book.js';
-import { runFailure } from './run-failure.js';
+import { runFailure, stopped } from './run-failure.js';
 import { RunLine } from './run-line.js';
 import { RunPolicy } from './run-policy.js';
 import { RunStopwatch } from './run-stopwatch.js';
@@ -78,7 +78,7 @@ export class Runs {
       return { id, model, policy, events: this.execute(run) };
     } catch (error) {
       finish();
-      throw stop.signal.aborted ? stoppedBeforeStart(stop.signal.reason as StopReason) : error;
+      throw stop.signal.aborted ? stopped(stop.signal.reason as StopReason) : error;
     }
   }
 
@@ -146,9 +146,4 @@ export class Runs {
       timing: run.watch.timing(),
     };
   }
-}
-
-function stoppedBeforeStart(reason: StopReason): AppError {
-  if (reason === 'key_revoked') return new AppError('invalid_api_key', 'the API key was revoked');
-  return new AppError('shutting_down', 'the service is shutting down, or the caller went away');
 }
