@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { nanoToUsd, RunAccount, usdToNano } from '@app/budgets';
-import { AppError, Clock, CURRENT_MODELS, type ModelFamily, newId, type Principal } from '@app/common';
+import { Clock, CURRENT_MODELS, type ModelFamily, newId, type Principal } from '@app/common';
 import { CliExecutor, CredentialHealth, type Outcome } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
 import { LiveRuns, type StopReason } from './live-runs.js';
