@@ -95,6 +95,14 @@ describe('POST /v1/completions', () => {
       expect(body.warnings).toEqual([expect.stringContaining('claude-opus-9-9')]);
     });
 
+    it('has no figures, and no zeros, when the model’s API did not say what was used', async () => {
+      service.model.script = () => ({ withoutUsage: true });
+      const { status, body } = await complete({});
+      expect(status).toBe(200);
+      expect(body.usage).toMatchObject({ input_tokens: null, output_tokens: null, total_tokens: null });
+      expect([body.cost_usd, body.warnings]).toEqual([null, [expect.stringContaining('did not report')]]);
+    });
+
     it('streams token by token, numbered, and ends with done', async () => {
       service.model.script = () => ({ text: 'one two three four', chunks: 4, chunkDelayMs: 30 });
       const { text, headers } = await complete({ stream: true });

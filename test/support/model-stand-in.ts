@@ -17,6 +17,8 @@ export interface ScriptedAnswer {
   stopReason?: string;
   inputTokens?: number;
   outputTokens?: number;
+  /** Tell nothing of what the answer used. */
+  withoutUsage?: boolean;
   /** Answer with this HTTP status and an error body instead. */
   status?: number;
   /** … that says this. */
@@ -93,21 +95,13 @@ export class ModelStandIn {
 
 async function answer(request: UpstreamRequest, response: ServerResponse, script: ScriptedAnswer) {
   if (script.hang) return;
-  if (script.status) {
-    const retry = script.retryAfter ? { 'retry-after': String(script.retryAfter) } : {};
-    response.writeHead(script.status, { 'content-type': 'application/json', ...retry });
-    response.end(
-      JSON.stringify({
-        type: 'error',
-        error: { type: 'api_error', message: script.message ?? 'scripted failure' },
-      }),
-    );
-    return;
-  }
+  if (script.status) return fail(response, script.status, script);
   const send = (type: string, data: object) =>
     response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`);
   response.writeHead(200, { 'content-type': 'text/event-stream' });
-  const usage = { input_tokens: script.inputTokens ?? 12, output_tokens: 1 };
+  const usage = script.withoutUsage
+    ? undefined
+    : { input_tokens: script.inputTokens ?? 12, output_tokens: 1 };
   const message = { id: 'msg_1', type: 'message', role: 'assistant', model: request.body.model };
   send('message_start', {
     message: { ...message, content: [], stop_reason: null, stop_sequence: null, usage },
@@ -127,8 +121,16 @@ async function answer(request: UpstreamRequest, response: ServerResponse, script
   send('content_block_stop', { index: 0 });
   send('message_delta', {
     delta: { stop_reason: script.stopReason ?? 'end_turn', stop_sequence: null },
-    usage: { output_tokens: script.outputTokens ?? 7 },
+    usage: script.withoutUsage ? undefined : { output_tokens: script.outputTokens ?? 7 },
   });
   send('message_stop', {});
   response.end();
+}
+
+function fail(response: ServerResponse, status: number, { retryAfter, message }: ScriptedAnswer): void {
+  const retry = retryAfter ? { 'retry-after': String(retryAfter) } : {};
+  response.writeHead(status, { 'content-type': 'application/json', ...retry });
+  response.end(
+    JSON.stringify({ type: 'error', error: { type: 'api_error', message: message ?? 'scripted failure' } }),
+  );
 }

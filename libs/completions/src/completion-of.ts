@@ -30,12 +30,9 @@ export function completionOf(run: Run, result: RunResult, around: Around): Compl
 function usageOf({ usage }: RunResult): CompletionUsageDto {
   const input = total(usage.map(({ inputTokens }) => inputTokens));
   const output = total(usage.map(({ outputTokens }) => outputTokens));
-  const read = total(usage.map(({ cacheReadTokens }) => cacheReadTokens ?? 0));
+  const read = total(usage.map(({ cacheReadTokens }) => cacheReadTokens));
   const written = total(
-    usage.flatMap(({ cacheWrite5mTokens, cacheWrite1hTokens }) => [
-      cacheWrite5mTokens ?? 0,
-      cacheWrite1hTokens ?? 0,
-    ]),
+    usage.flatMap(({ cacheWrite5mTokens, cacheWrite1hTokens }) => [cacheWrite5mTokens, cacheWrite1hTokens]),
   );
   return {
     input_tokens: input,

@@ -52,6 +52,14 @@ describe('reading what an answer used', () => {
     expect(read('event: message_start\ndata: {"type":"mess').usage).toBeNull();
   });
 
+  it('has unknown counts, not none, when a whole answer tells nothing of what it used', () => {
+    const silent = sse({ type: 'message_start', message: {} }, DELTA, { type: 'message_stop' });
+    expect(read(silent).usage).toMatchObject({ inputTokens: null, outputTokens: null });
+    const json = new AnswerReader(MODEL);
+    json.readJson('{"type":"message","stop_reason":"end_turn"}');
+    expect(json.usage).toMatchObject({ inputTokens: null, outputTokens: null });
+  });
+
   it('keeps what was reported when the answer is cut, and says that it is not whole', () => {
     const reader = read(sse(START, DELTA));
     expect(reader.usage).toMatchObject({ inputTokens: 10, outputTokens: 1 });

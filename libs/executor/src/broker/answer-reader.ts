@@ -32,7 +32,7 @@ export class AnswerReader {
   stopReason: string | null = null;
   complete = false;
   hasContent = false;
-  private reported: z.infer<typeof usage> | null = null;
+  private reported: Partial<z.infer<typeof usage>> | null = null;
   private readonly decoder = new TextDecoder();
   private pending = '';
 
@@ -61,9 +61,9 @@ export class AnswerReader {
     this.hasContent = true;
   }
 
-  /** What was reported so far; `null` when nothing was. */
+  /** What was reported so far; `null` when there is no answer yet. A whole one that told nothing was not free. */
   get usage(): ModelUsage | null {
-    const seen = this.reported;
+    const seen = this.reported ?? (this.complete ? {} : null);
     if (!seen) return null;
     // The API leaves cache counts out, or null, when nothing was cached; writes whose life it does not tell are
     // 5-minute ones, as the CLI prices them.
