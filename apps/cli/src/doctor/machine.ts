@@ -5,20 +5,6 @@ import type { Isolation } from '@app/executor';
 import { call, jsonOf } from '../http/live-server.js';
 import type { Finding } from './finding.js';
 
-const LEAST_NODE = [22, 18] as const;
-
-export function checkNode(version: string): Finding {
-  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
-  const fits = major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1]);
-  if (fits) return { check: 'node', status: 'ok', detail: version };
-  return {
-    check: 'node',
-    status: 'fail',
-    detail: `${version} is too old`,
-    fix: `install Node ${LEAST_NODE.join('.')} or newer`,
-  };
-}
-
 /** The home holds secrets and the database. Windows guards a profile's folders by itself. */
 export function checkHome(home: string): Finding {
   const mode = statSync(home).mode & 0o777;
