@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -28,6 +29,17 @@ export interface ScriptedAnswer {
   cutAfterChunks?: number;
   /** Never answer. */
   hang?: boolean;
+  /** Tools that the model calls after its text; the answer then stops for them. */
+  tools?: ScriptedToolCall[];
+  /** What the model thinks before it speaks. */
+  thinking?: string;
+}
+
+export interface ScriptedToolCall {
+  name: string;
+  input: Record<string, unknown>;
+  /** Made up when left out. */
+  id?: string;
 }
 
 /**
@@ -93,6 +105,11 @@ export class ModelStandIn {
   }
 }
 
+const EMPTY_BLOCK: Record<string, object> = {
+  text: { type: 'text', text: '' },
+  thinking: { type: 'thinking', thinking: '', signature: '' },
+};
+
 async function answer(request: UpstreamRequest, response: ServerResponse, script: ScriptedAnswer) {
   if (script.hang) return;
   if (script.status) return fail(response, script.status, script);
@@ -106,21 +123,45 @@ async function answer(request: UpstreamRequest, response: ServerResponse, script
   send('message_start', {
     message: { ...message, content: [], stop_reason: null, stop_sequence: null, usage },
   });
-  send('content_block_start', { index: 0, content_block: { type: 'text', text: '' } });
-  const text = script.text ?? 'Hello from the stand-in';
-  const size = Math.ceil(text.length / (script.chunks ?? 3)) || 1;
-  for (let start = 0, sent = 0; start < text.length; start += size, sent += 1) {
-    if (sent === script.cutAfterChunks) return void response.destroy();
-    send('content_block_delta', {
-      index: 0,
-      delta: { type: 'text_delta', text: text.slice(start, start + size) },
-    });
-    if (script.chunkDelayMs) await new Promise((resolve) => setTimeout(resolve, script.chunkDelayMs));
-    if (response.destroyed) return;
+  const blocks = [
+    ...(script.thinking ? [{ type: 'thinking', text: script.thinking }] : []),
+    // A model that calls tools may say nothing.
+    ...(script.tools && !script.text
+      ? []
+      : [{ type: 'text', text: script.text ?? 'Hello from the stand-in' }]),
+  ];
+  for (const [index, { type, text }] of blocks.entries()) {
+    send('content_block_start', { index, content_block: EMPTY_BLOCK[type] });
+    const size = Math.ceil(text.length / (script.chunks ?? 3)) || 1;
+    for (let start = 0, sent = 0; start < text.length; start += size, sent += 1) {
+      if (sent === script.cutAfterChunks) return void response.destroy();
+      const piece = text.slice(start, start + size);
+      const delta =
+        type === 'thinking'
+          ? { type: 'thinking_delta', thinking: piece }
+          : { type: 'text_delta', text: piece };
+      send('content_block_delta', { index, delta });
+      if (script.chunkDelayMs) await new Promise((resolve) => setTimeout(resolve, script.chunkDelayMs));
+      if (response.destroyed) return;
+    }
+    send('content_block_stop', { index });
   }
-  send('content_block_stop', { index: 0 });
+  for (const [offset, tool] of (script.tools ?? []).entries()) {
+    const index = blocks.length + offset;
+    const id = tool.id ?? `toolu_${randomBytes(9).toString('hex')}`;
+    send('content_block_start', {
+      index,
+      content_block: { type: 'tool_use', id, name: tool.name, input: {} },
+    });
+    const delta = { type: 'input_json_delta', partial_json: JSON.stringify(tool.input) };
+    send('content_block_delta', { index, delta });
+    send('content_block_stop', { index });
+  }
   send('message_delta', {
-    delta: { stop_reason: script.stopReason ?? 'end_turn', stop_sequence: null },
+    delta: {
+      stop_reason: script.stopReason ?? (script.tools ? 'tool_use' : 'end_turn'),
+      stop_sequence: null,
+    },
     usage: script.withoutUsage ? undefined : { output_tokens: script.outputTokens ?? 7 },
   });
   send('message_stop', {});

@@ -6,7 +6,7 @@ import { CommonModule } from '@app/common';
 import { CompletionsModule } from '@app/completions';
 import { type AppConfig, ConfigModule } from '@app/config';
 import { DatabaseHealth, DatabaseModule } from '@app/database';
-import { CredentialHealth, ExecutorModule, ProcessSandbox } from '@app/executor';
+import { CredentialHealth, ExecutorModule, Sandbox } from '@app/executor';
 import { PermissionsGuard, PermissionsModule } from '@app/permissions';
 import { HealthModule } from './health/health.module.js';
 import type { ReadinessCheck } from './health/readiness.js';
@@ -27,7 +27,7 @@ export class AppModule {
         CompletionsModule,
         HealthModule.checking({
           imports: [ExecutorModule],
-          inject: [DatabaseHealth, CredentialHealth, ProcessSandbox],
+          inject: [DatabaseHealth, CredentialHealth, Sandbox],
           useFactory: readinessChecks,
         }),
       ],
@@ -42,7 +42,7 @@ export class AppModule {
 function readinessChecks(
   database: DatabaseHealth,
   credential: CredentialHealth,
-  { isolation }: ProcessSandbox,
+  { isolation }: Sandbox,
 ): ReadinessCheck[] {
   return [
     {

@@ -5,7 +5,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Bootstrap, KeysService, operatorPrincipal } from '@app/auth';
 import { type AppConfig, ConfigError, loadConfig } from '@app/config';
 import { type DatabaseHandle, InstanceLock, migrate, requireSameSecrets, startDatabase } from '@app/database';
-import { CredentialHealth, ProcessSandbox } from '@app/executor';
+import { CredentialHealth, Sandbox } from '@app/executor';
 import type { BannerFacts } from './banner.js';
 import { createApp } from './create-app.js';
 import { Draining } from './draining.js';
@@ -96,7 +96,7 @@ async function factsOf(
   return {
     url: urlOf(app.getHttpServer().address() as AddressInfo),
     database: database.mode,
-    isolation: app.get(ProcessSandbox, { strict: false }).isolation,
+    isolation: app.get(Sandbox, { strict: false }).isolation,
     credential: app.get(CredentialHealth, { strict: false }).check(),
     adminKey: (await app.get(Bootstrap, { strict: false }).ensureAdmin())?.key,
     demoKey: config.demo ? await demoKey(app) : undefined,

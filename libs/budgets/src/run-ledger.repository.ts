@@ -9,7 +9,7 @@ export interface RunOpening {
   keyId: string;
   epoch: number;
   concurrentRuns: number;
-  kind: 'completion';
+  kind: 'completion' | 'task';
   model: string;
   requestId?: string;
   metadata?: Record<string, unknown>;

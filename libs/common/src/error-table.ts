@@ -1,5 +1,6 @@
 /**
  * Every error a caller can see: code -> HTTP status and envelope type (api.md, Errors). One table, one filter.
+ * What only a finished task can have (from `worker_lost` to `model_refused`) is told in its `error`.
  */
 export const ERROR_TABLE = {
   invalid_json: { status: 400, type: 'invalid_request_error' },
@@ -19,6 +20,12 @@ export const ERROR_TABLE = {
   rate_limited: { status: 429, type: 'rate_limit_error' },
   headers_too_large: { status: 431, type: 'request_too_large' },
   internal_error: { status: 500, type: 'api_error' },
+  worker_lost: { status: 502, type: 'upstream_error' },
+  workspace_full: { status: 422, type: 'invalid_request_error' },
+  out_of_memory: { status: 422, type: 'invalid_request_error' },
+  max_turns: { status: 422, type: 'invalid_request_error' },
+  output_schema_failed: { status: 422, type: 'invalid_request_error' },
+  model_refused: { status: 422, type: 'invalid_request_error' },
   cli_crashed: { status: 502, type: 'upstream_error' },
   upstream_error: { status: 502, type: 'upstream_error' },
   overloaded: { status: 503, type: 'overloaded_error' },
@@ -26,6 +33,7 @@ export const ERROR_TABLE = {
   upstream_overloaded: { status: 503, type: 'overloaded_error' },
   shutting_down: { status: 503, type: 'unavailable_error' },
   database_unavailable: { status: 503, type: 'unavailable_error' },
+  sandbox_unavailable: { status: 503, type: 'unavailable_error' },
   credential_unavailable: { status: 503, type: 'unavailable_error' },
   deadline_exceeded: { status: 504, type: 'timeout_error' },
 } as const satisfies Record<string, { status: number; type: string }>;

@@ -6,6 +6,7 @@ import { CliExecutor } from './cli-executor.js';
 import { CredentialHealth } from './credential-health.js';
 import { ProcessSandbox } from './sandbox/process-sandbox.js';
 import { RunFolders } from './sandbox/run-folders.js';
+import { Sandbox } from './sandbox/sandbox.js';
 
 /** Clears what a killed predecessor left before the first run, and its own folder after the last. */
 @Module({
@@ -13,11 +14,11 @@ import { RunFolders } from './sandbox/run-folders.js';
     Broker,
     Upstream,
     CredentialHealth,
-    ProcessSandbox,
     RunFolders,
+    { provide: Sandbox, useClass: ProcessSandbox },
     { provide: CliExecutor, useClass: ClaudeCliExecutor },
   ],
-  exports: [CliExecutor, CredentialHealth, ProcessSandbox],
+  exports: [CliExecutor, CredentialHealth, Sandbox],
 })
 export class ExecutorModule implements OnModuleInit, OnApplicationShutdown {
   constructor(private readonly folders: RunFolders) {}

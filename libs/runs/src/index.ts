@@ -1,5 +1,5 @@
 export { Idempotency, type IdempotencyTicket } from './idempotency.service.js';
-export type { Run, RunResult } from './run.js';
+export type { AgenticAsk, Run, RunProgress, RunRequest, RunResult } from './run.js';
 export { RunPolicy } from './run-policy.js';
 export { RunsModule } from './runs.module.js';
 export { Runs } from './runs.service.js';

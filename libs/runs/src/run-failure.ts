@@ -58,6 +58,16 @@ function failed(outcome: Extract<Outcome, { status: 'failed' }>): AppError {
         details,
         cause,
       });
+    case 'max_turns':
+      return new AppError('max_turns', 'the task took more turns than max_turns allows', { cause });
+    case 'model_refused':
+      return new AppError('model_refused', 'the model refused the task', { cause });
+    case 'output_schema_failed':
+      return new AppError('output_schema_failed', 'no answer fitted output_schema', { cause });
+    case 'workspace_full':
+      return new AppError('workspace_full', 'the task wrote more than its workspace may hold', { cause });
+    case 'out_of_memory':
+      return new AppError('out_of_memory', 'the task used more memory than a run may have', { cause });
     case 'cli_crashed':
       return new AppError('cli_crashed', 'Claude Code ended without an answer', { cause });
   }

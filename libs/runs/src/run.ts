@@ -1,11 +1,22 @@
 import type { ModelBill } from '@app/budgets';
 import type { AppError } from '@app/common';
-import type { FinishReason, RunEvent, Sampling } from '@app/executor';
+import type { FinishReason, Outcome, RunEvent, Sampling } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
+
+/** What a task asks for beyond a prompt. A list left out = what the tier gives; an empty one = none. */
+export interface AgenticAsk {
+  tools?: string[];
+  agents?: string[];
+  skills?: string[];
+  maxTurns?: number;
+  outputSchema?: Record<string, unknown>;
+  /** The host folder that the run works in. It is the caller's to make and to remove. */
+  workspaceDir: string;
+}
 
 /** What a front door asks for. The prompt is data. */
 export interface RunRequest {
-  kind: 'completion';
+  kind: 'completion' | 'task';
   prompt: string;
   system?: string;
   /** A family or a full model id; `auto` is decided before. */
@@ -15,6 +26,8 @@ export interface RunRequest {
   maxCostUsd?: number;
   metadata?: Record<string, unknown>;
   requestId?: string;
+  /** Present for a task. */
+  agentic?: AgenticAsk;
 }
 
 /** Milliseconds. `null` = did not come to that. */
@@ -28,7 +41,10 @@ export interface RunTiming {
 
 /** How a run ended, settled. `failure` is what the caller is told when there is no answer. */
 export interface RunResult {
+  status: Outcome['status'];
   text: string;
+  /** What fits the task's output schema. */
+  structuredOutput?: unknown;
   finishReason: FinishReason | null;
   failure: AppError | null;
   usage: ModelBill[];

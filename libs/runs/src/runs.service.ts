@@ -138,7 +138,9 @@ export class Runs {
     const stoppedBy = run.stop.signal.aborted ? (run.stop.signal.reason as StopReason) : null;
     const { costNano } = account;
     return {
+      status: outcome.status,
       text: outcome.text,
+      structuredOutput: outcome.structuredOutput,
       finishReason: outcome.status === 'succeeded' ? outcome.finishReason : null,
       failure: runFailure(outcome, stoppedBy, run.policy.timeoutSeconds),
       usage: account.usage,

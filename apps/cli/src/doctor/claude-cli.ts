@@ -43,11 +43,14 @@ function shippedCli(): string | undefined {
 async function versionOf(path: string): Promise<string | undefined> {
   const workDir = mkdtempSync(join(tmpdir(), 'claude-api-doctor-'));
   const sandbox = new ProcessSandbox();
+  const folder = { root: workDir, home: workDir, configDir: workDir, workDir, pluginDir: workDir };
   const child = sandbox.spawn({
     command: path,
     args: ['--version'],
-    workDir,
     env: { HOME: workDir, CLAUDE_CONFIG_DIR: workDir },
+    folder,
+    broker: { url: '', socketPath: '' },
+    limits: { memoryBytes: Infinity, processes: Infinity },
   });
   const timer = setTimeout(() => sandbox.kill(child), VERSION_TIMEOUT_MS);
   let output = '';

@@ -6,12 +6,16 @@ import { Broker } from '../broker/broker.js';
 import { CliExecutor } from '../cli-executor.js';
 import type { RunEvent } from '../run-events.js';
 import type { RunSpec } from '../run-spec.js';
-import { ProcessSandbox, type SandboxedProcess } from '../sandbox/process-sandbox.js';
 import { RunFolders } from '../sandbox/run-folders.js';
+import { Sandbox, type SandboxedProcess } from '../sandbox/sandbox.js';
 import { CliReport } from './cli-report.js';
 import { outcomeOf } from './outcome.js';
 import { cliEnvironment, sdkOptions } from './sdk-options.js';
 import { StderrTail } from './stderr-tail.js';
+
+const MEBIBYTE = 1024 * 1024;
+/** The CLI alone rests at 150 to 260 MB and has some ten threads. */
+const TEXT_LIMITS = { memoryBytes: 1024 * MEBIBYTE, processes: 64 };
 
 /**
  * The real executor: one process of the Claude Code CLI per run, through the official Agent SDK, in a
@@ -22,7 +26,7 @@ export class ClaudeCliExecutor extends CliExecutor {
   constructor(
     private readonly config: AppConfig,
     private readonly broker: Broker,
-    private readonly sandbox: ProcessSandbox,
+    private readonly sandbox: Sandbox,
     private readonly folders: RunFolders,
   ) {
     super();
@@ -56,19 +60,22 @@ export class ClaudeCliExecutor extends CliExecutor {
   private async start(spec: RunSpec, bound: BoundRun) {
     const folder = await this.folders.make(spec.runId);
     const { token, release } = this.broker.bind(bound);
+    const content = {
+      folder,
+      workspace: spec.agentic?.workspace,
+      broker: { url: this.broker.url, socketPath: '' },
+    };
+    const view = this.sandbox.view(content);
     const stderr = new StderrTail();
     let child: SandboxedProcess | undefined;
     const messages = query({
       prompt: spec.prompt,
       options: {
-        ...sdkOptions(spec, folder, this.config.cliPath),
+        ...sdkOptions(spec, view, this.config.cliPath),
         spawnClaudeCodeProcess: ({ command, args }) => {
-          const env = cliEnvironment(
-            folder,
-            { url: this.broker.url, token },
-            this.config.credential?.kind ?? 'api_key',
-          );
-          child = this.sandbox.spawn({ command, args, workDir: folder.workDir, env });
+          const env = cliEnvironment(view, token, this.config.credential?.kind ?? 'api_key');
+          const limits = spec.agentic?.limits ?? TEXT_LIMITS;
+          child = this.sandbox.spawn({ command, args, env, limits, ...content });
           stderr.follow(child.stderr);
           return child;
         },

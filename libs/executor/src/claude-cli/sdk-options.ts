@@ -1,7 +1,7 @@
 import type { Options } from '@anthropic-ai/claude-agent-sdk';
 import type { ModelCredential } from '@app/config';
-import type { RunFolder } from '../sandbox/run-folders.js';
 import type { RunSpec } from '../run-spec.js';
+import type { BoxView } from '../sandbox/sandbox.js';
 
 /** The CLI's own tries after a failed call. Few: a caller with a deadline waits, and can try again itself. */
 const CLI_RETRIES = 2;
@@ -19,12 +19,12 @@ const TEXT_ONLY = {
   settings: { blockReadsOutsideWorkingDirectories: true, blockWritesOutsideWorkingDirectories: true },
 } as const satisfies Options;
 
-export function sdkOptions(spec: RunSpec, folder: RunFolder, cliPath: string | undefined): Options {
+export function sdkOptions(spec: RunSpec, view: BoxView, cliPath: string | undefined): Options {
   return {
     ...TEXT_ONLY,
     tools: [],
     settingSources: [],
-    cwd: folder.workDir,
+    cwd: view.workDir,
     model: spec.model,
     systemPrompt: spec.system ?? '',
     ...(cliPath ? { pathToClaudeCodeExecutable: cliPath } : {}),
@@ -33,18 +33,18 @@ export function sdkOptions(spec: RunSpec, folder: RunFolder, cliPath: string | u
 
 /** Everything that the CLI is told beyond the inherited allow-list. Its only secret is the run's own token. */
 export function cliEnvironment(
-  folder: RunFolder,
-  broker: { url: string; token: string },
+  view: BoxView,
+  token: string,
   kind: ModelCredential['kind'],
 ): Record<string, string> {
   return {
-    HOME: folder.home,
-    USERPROFILE: folder.home,
-    TMPDIR: folder.root,
-    CLAUDE_CONFIG_DIR: folder.configDir,
-    ANTHROPIC_BASE_URL: broker.url,
+    HOME: view.home,
+    USERPROFILE: view.home,
+    TMPDIR: view.tmpDir,
+    CLAUDE_CONFIG_DIR: view.configDir,
+    ANTHROPIC_BASE_URL: view.brokerUrl,
     // The CLI sends other headers for each kind of login; the broker swaps the value, not the kind.
-    [TOKEN_VARIABLE[kind]]: broker.token,
+    [TOKEN_VARIABLE[kind]]: token,
     CLAUDE_CODE_MAX_RETRIES: String(CLI_RETRIES),
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',

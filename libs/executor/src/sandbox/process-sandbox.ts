@@ -1,23 +1,14 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { spawn } from 'node:child_process';
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { childEnvironment } from '@app/config';
-
-interface BoxSpec {
-  command: string;
-  args: string[];
-  workDir: string;
-  /** Added to the allow-list of inherited variables. */
-  env: Record<string, string>;
-}
-
-export type SandboxedProcess = ChildProcessByStdio<Writable, Readable, Readable>;
-
-/** What the operator is told about the walls around a run. */
-export interface Isolation {
-  level: 'weak' | 'strong';
-  detail: string;
-}
+import {
+  type BoxContent,
+  type BoxSpec,
+  type BoxView,
+  type Isolation,
+  Sandbox,
+  type SandboxedProcess,
+} from './sandbox.js';
 
 /**
  * Starts the CLI as a plain child in a process group of its own. Isolates nothing beyond the CLI's own
@@ -25,8 +16,8 @@ export interface Isolation {
  * comes about short of SIGKILL.
  */
 @Injectable()
-export class ProcessSandbox implements OnModuleInit, OnApplicationShutdown {
-  readonly isolation: Isolation = {
+export class ProcessSandbox extends Sandbox implements OnModuleInit, OnApplicationShutdown {
+  override readonly isolation: Isolation = {
     level: 'weak',
     detail: 'no OS sandbox: text only, behind the limits of the CLI itself',
   };
@@ -41,9 +32,17 @@ export class ProcessSandbox implements OnModuleInit, OnApplicationShutdown {
     process.off('exit', this.killAll);
   }
 
-  spawn(box: BoxSpec): SandboxedProcess {
+  override view({ folder, workspace, broker }: BoxContent): BoxView {
+    const workDir = workspace?.dir ?? folder.workDir;
+    return {
+      ...{ home: folder.home, configDir: folder.configDir, tmpDir: folder.root, workDir },
+      ...{ pluginDir: folder.pluginDir, brokerUrl: broker.url },
+    };
+  }
+
+  override spawn(box: BoxSpec): SandboxedProcess {
     const child = spawn(box.command, box.args, {
-      cwd: box.workDir,
+      cwd: this.view(box).workDir,
       env: { ...childEnvironment(), ...box.env },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: process.platform !== 'win32',
@@ -54,7 +53,7 @@ export class ProcessSandbox implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** SIGKILL to the group: after the answer, a deadline or a cancel there is nothing worth waiting for. */
-  kill(child: SandboxedProcess): void {
+  override kill(child: SandboxedProcess): void {
     if (child.pid === undefined) return;
     try {
       if (process.platform === 'win32') child.kill('SIGKILL');

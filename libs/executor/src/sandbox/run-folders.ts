@@ -5,12 +5,14 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AppConfig, ConfigError } from '@app/config';
 import { processesOf, processName } from './process-table.js';
 
-/** The throw-away folders of one run: its HOME, its CLAUDE_CONFIG_DIR and an empty working folder. */
+/** The throw-away folders of one run: its HOME, its CLAUDE_CONFIG_DIR, an empty working folder, its skills. */
 export interface RunFolder {
   root: string;
   home: string;
   configDir: string;
   workDir: string;
+  /** Not made here: exists when the run has skills. */
+  pluginDir: string;
 }
 
 /**
@@ -31,7 +33,8 @@ export class RunFolders {
 
   async make(runId: string): Promise<RunFolder> {
     const root = join(await this.ownFolder(), runId);
-    const folder = { root, home: root, configDir: join(root, 'config'), workDir: join(root, 'work') };
+    const inRoot = { configDir: join(root, 'config'), workDir: join(root, 'work') };
+    const folder = { root, home: root, ...inRoot, pluginDir: join(root, 'plugin') };
     await mkdir(folder.configDir, { recursive: true, mode: 0o700 });
     await mkdir(folder.workDir, { mode: 0o700 });
     return folder;

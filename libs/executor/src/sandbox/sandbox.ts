@@ -1,0 +1,53 @@
+import type { ChildProcessByStdio } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import type { WorkspaceDir } from '../run-spec.js';
+import type { RunFolder } from './run-folders.js';
+
+/** What the operator is told about the walls around a run. */
+export interface Isolation {
+  level: 'weak' | 'strong';
+  detail: string;
+  /** Why tasks are refused, with the one-line fix. Absent = they run. */
+  tasksRefused?: string;
+}
+
+/** What a run brings along that its box has to show it. */
+export interface BoxContent {
+  folder: RunFolder;
+  workspace?: WorkspaceDir;
+  /** The broker's two doors for this run: on loopback, and a socket of its own. */
+  broker: { url: string; socketPath: string };
+}
+
+/** Where a run finds its things, as seen from inside its box. */
+export interface BoxView {
+  home: string;
+  configDir: string;
+  tmpDir: string;
+  workDir: string;
+  pluginDir: string;
+  brokerUrl: string;
+}
+
+export interface BoxSpec extends BoxContent {
+  command: string;
+  args: string[];
+  /** Added to the allow-list of inherited variables. */
+  env: Record<string, string>;
+  limits: { memoryBytes: number; processes: number };
+}
+
+/** The outer process of a box: it lives as long as anything in the box does. */
+export type SandboxedProcess = ChildProcessByStdio<Writable, Readable, Readable> & {
+  /** Set when the box was ended because it took more than its limits. */
+  exceeded?: 'memory' | 'disk';
+};
+
+/** The walls around a run. One conformance suite holds for every adapter. */
+export abstract class Sandbox {
+  abstract readonly isolation: Isolation;
+  abstract view(content: BoxContent): BoxView;
+  abstract spawn(box: BoxSpec): SandboxedProcess;
+  /** SIGKILL to everything in the box; what it started too. Harmless when it has ended. */
+  abstract kill(process: SandboxedProcess): void;
+}
