@@ -10,6 +10,7 @@ import { Idempotency } from './idempotency.service.js';
 import { LiveRuns } from './live-runs.js';
 import { RunBook } from './run-book.js';
 import { RunLine } from './run-line.js';
+import { RunMeans } from './run-means.js';
 import { RunPolicy } from './run-policy.js';
 import { Runs } from './runs.service.js';
 
@@ -20,6 +21,7 @@ import { Runs } from './runs.service.js';
     LiveRuns,
     RunPolicy,
     RunBook,
+    RunMeans,
     Idempotency,
     IdempotencyRepository,
     { provide: RunLine, useFactory: (config: AppConfig) => new RunLine(config.maxRuns), inject: [AppConfig] },

@@ -1,12 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { nanoToUsd, RunAccount, usdToNano } from '@app/budgets';
+import { type AbandonedRun, nanoToUsd, RunAccount, usdToNano } from '@app/budgets';
 import { Clock, CURRENT_MODELS, type ModelFamily, newId, type Principal } from '@app/common';
-import { CliExecutor, CredentialHealth, type Outcome } from '@app/executor';
+import { CliExecutor, type Outcome } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
 import { LiveRuns, type StopReason } from './live-runs.js';
 import { concurrencyLimited, RunBook } from './run-book.js';
 import { runFailure, stopped } from './run-failure.js';
 import { RunLine } from './run-line.js';
+import { RunMeans } from './run-means.js';
 import { RunPolicy } from './run-policy.js';
 import { RunStopwatch } from './run-stopwatch.js';
 import type { Run, RunProgress, RunRequest, RunResult } from './run.js';
@@ -33,7 +34,7 @@ export class Runs {
 
   constructor(
     private readonly policy: RunPolicy,
-    private readonly credential: CredentialHealth,
+    private readonly means: RunMeans,
     private readonly executor: CliExecutor,
     private readonly line: RunLine,
     private readonly live: LiveRuns,
@@ -41,11 +42,25 @@ export class Runs {
     private readonly clock: Clock,
   ) {}
 
-  /** Throws `AppError` before anything is spent. `signal` = the caller went away. */
-  async start(principal: Principal, request: RunRequest, signal: AbortSignal): Promise<Run> {
-    this.credential.require();
+  /**
+   * May this run at all, and with what? For work that waits before it starts: nothing is opened or spent. Throws
+   * what refuses it, and a denial is audited.
+   */
+  async authorise(principal: Principal, request: RunRequest): Promise<EffectivePolicy> {
+    this.means.require(request.kind);
     const { policy, refusals } = this.policy.for(principal, request);
     if (refusals.length > 0) await this.book.refuse(principal, request, refusals);
+    return policy;
+  }
+
+  /** Ends, in the caller's transaction, a run whose process was lost. Nothing of what it used is known. */
+  abandon(run: AbandonedRun): Promise<void> {
+    return this.book.abandon(run);
+  }
+
+  /** Throws `AppError` before anything is spent. `signal` = the caller went away. */
+  async start(principal: Principal, request: RunRequest, signal: AbortSignal): Promise<Run> {
+    const policy = await this.authorise(principal, request);
     if (this.live.countOf(principal.keyId) >= policy.concurrentRuns)
       throw concurrencyLimited(policy.concurrentRuns);
     const id = newId('run');
@@ -62,7 +77,8 @@ export class Runs {
       forget();
     };
     try {
-      leave = await this.line.enter(principal.keyId, stop.signal);
+      // A task has waited in its queue for one of its worker's places.
+      if (request.kind === 'completion') leave = await this.line.enter(principal.keyId, stop.signal);
       watch.admitted();
       const model = CURRENT_MODELS[request.model as ModelFamily] ?? request.model;
       await this.book.open(principal, {
