@@ -11,11 +11,17 @@ import { Sandbox, type SandboxedProcess } from '../sandbox/sandbox.js';
 import { CliReport } from './cli-report.js';
 import { outcomeOf } from './outcome.js';
 import { cliEnvironment, sdkOptions } from './sdk-options.js';
+import { makeSkillPlugin } from './skill-plugin.js';
 import { StderrTail } from './stderr-tail.js';
+import { ToolTrail } from './tool-trail.js';
 
 const MEBIBYTE = 1024 * 1024;
 /** The CLI alone rests at 150 to 260 MB and has some ten threads. */
 const TEXT_LIMITS = { memoryBytes: 1024 * MEBIBYTE, processes: 64 };
+
+/** A text run is given no tool; should the CLI try one all the same, it is refused. */
+const denyAll = () =>
+  ({ allowed: false, item: 'tool', rule: 'text', message: 'a text run has no tools' }) as const;
 
 /**
  * The real executor: one process of the Claude Code CLI per run, through the official Agent SDK, in a
@@ -36,14 +42,16 @@ export class ClaudeCliExecutor extends CliExecutor {
     const deadline = AbortSignal.timeout(spec.limits.deadlineMs);
     const stop = AbortSignal.any([signal, deadline]);
     const bound = new BoundRun(spec);
-    const report = new CliReport();
-    const session = await this.start(spec, bound);
+    const trail = new ToolTrail(spec.agentic?.decide ?? denyAll);
+    const report = new CliReport(trail, spec.agentic !== undefined);
+    const session = await this.start(spec, bound, trail);
     stop.addEventListener('abort', session.kill, { once: true });
     if (stop.aborted) session.kill();
     try {
       for await (const message of session.messages) {
-        const event = report.hear(message);
-        if (event) yield event;
+        yield* report.hear(message);
+        // The broker knows before the CLI has told what was said: usage waits until the turn is over.
+        if (message.type === 'user') yield* usagesOf(bound);
         if (report.finished) break;
       }
     } catch (error) {
@@ -52,13 +60,20 @@ export class ClaudeCliExecutor extends CliExecutor {
       stop.removeEventListener('abort', session.kill);
       await session.end();
     }
-    for (const usage of bound.usages) yield { type: 'usage', usage };
+    yield* trail.take();
+    yield* usagesOf(bound);
     const stoppedBy = signal.aborted ? 'cancelled' : deadline.aborted ? 'timed_out' : null;
-    yield { type: 'ended', outcome: outcomeOf({ report, broker: bound, stoppedBy }) };
+    const task = {
+      isTask: spec.agentic !== undefined,
+      outputWanted: spec.agentic?.outputSchema !== undefined,
+    };
+    const exceeded = session.exceeded();
+    yield { type: 'ended', outcome: outcomeOf({ report, broker: bound, stoppedBy, exceeded, ...task }) };
   }
 
-  private async start(spec: RunSpec, bound: BoundRun) {
+  private async start(spec: RunSpec, bound: BoundRun, trail: ToolTrail) {
     const folder = await this.folders.make(spec.runId);
+    if (spec.agentic?.skills.length) await makeSkillPlugin(folder.pluginDir, spec.agentic.skills);
     const { token, release } = this.broker.bind(bound);
     const content = {
       folder,
@@ -71,7 +86,7 @@ export class ClaudeCliExecutor extends CliExecutor {
     const messages = query({
       prompt: spec.prompt,
       options: {
-        ...sdkOptions(spec, view, this.config.cliPath),
+        ...sdkOptions(spec, view, this.config.cliPath, trail),
         spawnClaudeCodeProcess: ({ command, args }) => {
           const env = cliEnvironment(view, token, this.config.credential?.kind ?? 'api_key');
           const limits = spec.agentic?.limits ?? TEXT_LIMITS;
@@ -90,6 +105,10 @@ export class ClaudeCliExecutor extends CliExecutor {
       await release();
       await this.folders.remove(folder);
     };
-    return { messages, stderr, kill, end };
+    return { messages, stderr, kill, end, exceeded: () => child?.exceeded };
   }
+}
+
+function usagesOf(bound: BoundRun): RunEvent[] {
+  return bound.takeUsages().map((usage) => ({ type: 'usage', usage }));
 }
