@@ -13,7 +13,8 @@ import {
   type RunEvent,
   type RunSpec,
 } from '@app/executor';
-import { ModelStandIn, type ScriptedAnswer, type UpstreamRequest } from '../support/model-stand-in.js';
+import { ModelStandIn } from '../support/model-stand-in.js';
+import { sends, SUBTASK, turns, uses } from '../support/scripted-turns.js';
 
 const MODEL = 'claude-sonnet-5-5';
 const TOOLS = ['Read', 'Grep', 'Write', 'Bash'];
@@ -24,16 +25,6 @@ const decide: Decide = ({ tool, input }) => {
   const allowed = tool === 'Agent' ? input.subagent_type === 'auditor' : [...TOOLS, 'Skill'].includes(tool);
   return allowed ? { allowed } : { allowed, item, rule: 'tier:test', message: `${item} is not for you` };
 };
-
-/** The turns of the task itself in order; a subagent is known by its prompt. */
-function turns(main: ScriptedAnswer[], sub: ScriptedAnswer[] = []) {
-  let mainTurn = 0;
-  let subTurn = 0;
-  return ({ body }: UpstreamRequest): ScriptedAnswer =>
-    JSON.stringify(body.messages[0]).includes('SUBTASK')
-      ? (sub[subTurn++] ?? { text: 'nothing more' })
-      : (main[mainTurn++] ?? { text: 'nothing more' });
-}
 
 describe('the CLI executor with tools, with the real CLI', () => {
   let standIn: ModelStandIn;
@@ -107,18 +98,14 @@ describe('the CLI executor with tools, with the real CLI', () => {
     standIn.script = turns(
       [
         { thinking: 'hm', text: 'Looking.', tools: [{ name: 'Grep', input: { pattern: 'needle' } }] },
-        { tools: [{ name: 'Read', input: { file_path: 'notes.txt' } }] },
-        { tools: [{ name: 'Bash', input: { command: 'wc -w < notes.txt > count.txt; cat count.txt' } }] },
-        { tools: [{ name: 'Skill', input: { skill: 'granted:greet', args: 'Bob' } }] },
-        {
-          tools: [
-            { name: 'Agent', input: { description: 'look', prompt: 'SUBTASK', subagent_type: 'auditor' } },
-          ],
-        },
-        { tools: [{ name: 'Write', input: { file_path: 'report.md', content: '# Found\n' } }] },
+        uses('Read', { file_path: 'notes.txt' }),
+        uses('Bash', { command: 'wc -w < notes.txt > count.txt; cat count.txt' }),
+        uses('Skill', { skill: 'granted:greet', args: 'Bob' }),
+        sends('auditor'),
+        uses('Write', { file_path: 'report.md', content: '# Found\n' }),
         { text: 'It is in notes.txt.' },
       ],
-      [{ tools: [{ name: 'Read', input: { file_path: 'notes.txt' } }] }, { text: 'audited' }],
+      [uses('Read', { file_path: 'notes.txt' }), { text: 'audited' }],
     );
     const { events, outcome } = await run();
     expect(words(events)).toEqual([
@@ -142,13 +129,9 @@ describe('the CLI executor with tools, with the real CLI', () => {
 
   it('denies what is not granted, says who refused it, and goes on', async () => {
     standIn.script = turns([
-      { tools: [{ name: 'WebFetch', input: { url: 'http://example.com', prompt: 'x' } }] },
-      {
-        tools: [
-          { name: 'Agent', input: { description: 'd', prompt: 'SUBTASK', subagent_type: 'general-purpose' } },
-        ],
-      },
-      { tools: [{ name: 'Bash', input: { command: 'touch bashed' } }] },
+      uses('WebFetch', { url: 'http://example.com', prompt: 'x' }),
+      sends('general-purpose'),
+      uses('Bash', { command: 'touch bashed' }),
       { text: 'Done without.' },
     ]);
     const { events, outcome } = await run({
@@ -166,16 +149,13 @@ describe('the CLI executor with tools, with the real CLI', () => {
     ]);
     expect(outcome).toMatchObject({ status: 'succeeded', text: 'Done without.' });
     await expect(readFile(join(dir, 'bashed'))).rejects.toThrow('ENOENT');
-    expect(standIn.journal.every(({ body }) => !JSON.stringify(body.messages[0]).includes('SUBTASK'))).toBe(
+    expect(standIn.journal.every(({ body }) => !JSON.stringify(body.messages[0]).includes(SUBTASK))).toBe(
       true,
     );
   });
 
   it('asks before every call: a tool that the CLI would run is stopped by the decision alone', async () => {
-    standIn.script = turns([
-      { tools: [{ name: 'Bash', input: { command: 'touch bashed' } }] },
-      { text: 'Was it run?' },
-    ]);
+    standIn.script = turns([uses('Bash', { command: 'touch bashed' }), { text: 'Was it run?' }]);
     const no = { allowed: false, item: 'tool:Bash', rule: 'key', message: 'not this time' } as const;
     const { events } = await run({ decide: () => no });
     expect(words(events)).toEqual(['permission_denied Bash', 'tool_result Bash']);
@@ -183,10 +163,7 @@ describe('the CLI executor with tools, with the real CLI', () => {
   });
 
   it('gives what fits the output schema', async () => {
-    standIn.script = turns([
-      { tools: [{ name: 'StructuredOutput', input: { found: 3 } }] },
-      { text: 'There are three.' },
-    ]);
+    standIn.script = turns([uses('StructuredOutput', { found: 3 }), { text: 'There are three.' }]);
     const outputSchema = {
       type: 'object',
       properties: { found: { type: 'integer' } },
@@ -197,7 +174,7 @@ describe('the CLI executor with tools, with the real CLI', () => {
   });
 
   it('ends a task that turns too often', async () => {
-    standIn.script = () => ({ tools: [{ name: 'Read', input: { file_path: 'notes.txt' } }] });
+    standIn.script = () => uses('Read', { file_path: 'notes.txt' });
     const { outcome } = await run({ maxTurns: 3 });
     expect(outcome).toMatchObject({ status: 'failed', code: 'max_turns' });
   });
@@ -224,10 +201,7 @@ describe('the CLI executor with tools, with the real CLI', () => {
     const mcpServers = { evil: { command: 'touch', args: [canary] } };
     await writeFile(join(dir, '.mcp.json'), JSON.stringify({ mcpServers }));
     await writeFile(join(dir, 'CLAUDE.md'), 'IMPORTED-MEMORY @/etc/hostname');
-    standIn.script = turns([
-      { tools: [{ name: 'Read', input: { file_path: 'notes.txt' } }] },
-      { text: 'Read it.' },
-    ]);
+    standIn.script = turns([uses('Read', { file_path: 'notes.txt' }), { text: 'Read it.' }]);
     const { outcome } = await run();
     expect(outcome.status).toBe('succeeded');
     await expect(readFile(canary)).rejects.toThrow('ENOENT');
@@ -235,7 +209,7 @@ describe('the CLI executor with tools, with the real CLI', () => {
   });
 
   it('ends at once when it is cancelled, and so does all that it started', async () => {
-    standIn.script = turns([{ tools: [{ name: 'Bash', input: { command: 'setsid sleep 60 & sleep 60' } }] }]);
+    standIn.script = turns([uses('Bash', { command: 'setsid sleep 60 & sleep 60' })]);
     const stop = new AbortController();
     setTimeout(() => stop.abort(), 2_500);
     const startedAt = Date.now();

@@ -120,7 +120,8 @@ async function answer(request: UpstreamRequest, response: ServerResponse, script
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   const told = <T>(usage: T) => (script.withoutUsage ? undefined : usage);
   const usage = told({ input_tokens: script.inputTokens ?? 12, output_tokens: 1 });
-  const message = { id: 'msg_1', type: 'message', role: 'assistant', model: request.body.model };
+  const id = `msg_${randomBytes(9).toString('hex')}`;
+  const message = { id, type: 'message', role: 'assistant', model: request.body.model };
   send('message_start', {
     message: { ...message, content: [], stop_reason: null, stop_sequence: null, usage },
   });
