@@ -4,6 +4,12 @@ import { Unfit } from './unfit.js';
 export type Fields = ReadonlyMap<unknown, unknown>;
 
 const MOST_CHARACTERS = 32 * 1024;
+const OPTIONS = {
+  schema: 'core',
+  resolveKnownTags: false,
+  logLevel: 'silent',
+  prettyErrors: false,
+} as const;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /**
@@ -21,7 +27,7 @@ export function splitFrontMatter(text: string): { fields: Fields; body: string }
 function parseFields(yaml: string): Fields {
   let fields: unknown;
   try {
-    const document = parseDocument(yaml, { schema: 'core', logLevel: 'silent', prettyErrors: false });
+    const document = parseDocument(yaml, OPTIONS);
     // An unknown tag is a warning to the library: its value would be taken as if the tag were not there.
     const [fault] = [...document.errors, ...document.warnings];
     if (fault) throw fault;
