@@ -74,12 +74,9 @@ export class ClaudeCliExecutor extends CliExecutor {
   private async start(spec: RunSpec, bound: BoundRun, trail: ToolTrail) {
     const folder = await this.folders.make(spec.runId);
     if (spec.agentic?.skills.length) await makeSkillPlugin(folder.pluginDir, spec.agentic.skills);
-    const { token, release } = this.broker.bind(bound);
-    const content = {
-      folder,
-      workspace: spec.agentic?.workspace,
-      broker: { url: this.broker.url, socketPath: '' },
-    };
+    const { token, door, release } = await this.broker.bind(bound, this.sandbox.brokerSocket(folder));
+    const content = { folder, workspace: spec.agentic?.workspace, broker: door };
+    await this.sandbox.prepare(content);
     const view = this.sandbox.view(content);
     const stderr = new StderrTail();
     let child: SandboxedProcess | undefined;
