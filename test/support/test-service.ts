@@ -63,6 +63,7 @@ export async function startTestService(env: Record<string, string> = {}): Promis
       await model.stop();
       await database.drop();
       await rm(home, { recursive: true });
+      await rm(config.blobDir, { recursive: true, force: true });
     },
   };
 }

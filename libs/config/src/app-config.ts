@@ -21,6 +21,8 @@ export abstract class AppConfig {
   readonly auditKey: string;
   /** Names this installation (its home folder) in run rows and temporary folders. */
   readonly instanceId: string;
+  /** Holds workspaces and artifacts; made when it is first needed. */
+  readonly blobDir: string;
   readonly maxRuns: number;
   readonly sandbox: SandboxChoice;
   /** The Claude Code CLI to run; absent = the one the SDK ships. */

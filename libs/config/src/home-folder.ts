@@ -28,3 +28,12 @@ export function keptSecret(home: string, name: string): string {
   }
   return readFileSync(path, 'utf8').trim();
 }
+
+/**
+ * Where workspaces and artifacts are kept unless `BLOB_DIR` says otherwise. As root the boxes run as another
+ * account, which must be able to reach its workspace: no folder inside a home that only root may enter. A home
+ * that was removed and made again has another instance id, so it never meets the old workspaces.
+ */
+export function defaultBlobDir(home: string, instanceId: string): string {
+  return process.getuid?.() === 0 ? `/var/lib/claude-api/blobs-${instanceId}` : join(home, 'blobs');
+}

@@ -1,5 +1,5 @@
 import type { AppConfig, ModelCredential } from './app-config.js';
-import { ensureHome, keptSecret } from './home-folder.js';
+import { defaultBlobDir, ensureHome, keptSecret } from './home-folder.js';
 import { type Environment, readSettings } from './read-settings.js';
 import { SETTINGS, type SettingName, type SettingSource, type SettingValues } from './settings.js';
 
@@ -20,6 +20,7 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
   const { values } = readSettings(env);
   const home = values.CLAUDE_API_HOME;
   ensureHome(home);
+  const instanceId = keptSecret(home, 'instance-id').slice(0, 12);
   return {
     port: overrides.port ?? values.PORT,
     host: overrides.host ?? values.HOST,
@@ -28,7 +29,8 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
     role: values.ROLE,
     keyPepper: values.KEY_PEPPER ?? keptSecret(home, 'key-pepper'),
     auditKey: values.AUDIT_KEY ?? keptSecret(home, 'audit-key'),
-    instanceId: keptSecret(home, 'instance-id').slice(0, 12),
+    instanceId,
+    blobDir: values.BLOB_DIR ?? defaultBlobDir(home, instanceId),
     maxRuns: values.MAX_RUNS,
     sandbox: values.SANDBOX,
     cliPath: values.CLAUDE_CLI_PATH,

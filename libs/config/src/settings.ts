@@ -30,6 +30,7 @@ export const SETTINGS = {
     secret: true,
   },
   ROLE: { schema: z.enum(['all', 'api', 'worker']).default('all'), secret: false },
+  BLOB_DIR: { schema: z.string().min(1).transform(expandHome).optional(), secret: false },
   KEY_PEPPER: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
   AUDIT_KEY: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
   MAX_RUNS: {
