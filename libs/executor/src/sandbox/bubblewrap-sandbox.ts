@@ -1,7 +1,7 @@
 import { execFile, spawn, type StdioOptions } from 'node:child_process';
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { chmod, chown, lchown, lstat } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { childEnvironment } from '@app/config';
 import { type BoxFiles, makeBoxFiles } from './box-files.js';
@@ -128,8 +128,12 @@ export class BubblewrapSandbox extends Sandbox {
   }
 
   private program(path: string): string {
-    if (!isAbsolute(path)) throw new Error('only a program of its own can be run in a box, not a script');
-    return programFor(this.account, path, join(this.folder, 'programs'));
+    try {
+      return programFor(this.account, path, join(this.folder, 'programs'));
+    } catch {
+      // Not there, or nobody's to read: bubblewrap says so, and the run fails as one of a CLI that is missing.
+      return path;
+    }
   }
 
   /** Only what is the service's: what the box made itself is the account's already. Follows no link. */
