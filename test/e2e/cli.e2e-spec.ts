@@ -148,16 +148,8 @@ describe('claude-api, as its user runs it', () => {
     const project = ['--project-id', 'p', '--profile', 'pro', '--allow-agent', 'test-writer'];
     const created = await cli('keys', 'create', '--json', ...project);
     const { kid } = JSON.parse(created.stdout);
-    const allowed = await explain(
-      '--key',
-      kid,
-      '--allow-tool',
-      'Read',
-      'Bash',
-      '--allow-agent',
-      'test-writer',
-      '--json',
-    );
+    const asked = ['--allow-tool', 'Read', 'Bash', '--allow-agent', 'test-writer'];
+    const allowed = await explain('--key', kid, ...asked, '--json');
     expect({ ...allowed, stdout: JSON.parse(allowed.stdout) }).toMatchObject({
       code: 0,
       stderr: '',
