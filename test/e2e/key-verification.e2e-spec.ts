@@ -52,7 +52,7 @@ describe('verifying a key', () => {
       keyId: made.id,
       epoch: 1,
       tier: 'pro',
-      scopes: new Set(['completions:create', 'models:read', 'self:read']),
+      scopes: new Set(['completions:create', 'models:read', 'tasks:read', 'self:read']),
       grants: { agents: ['reviewer'], skills: [], models: ['haiku'], requestsPerMinute: 7 },
     });
   });

@@ -34,7 +34,9 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     for (const step of undo.splice(0).toReversed()) await step();
   };
   try {
-    const config = options.demo ? await demoConfig(options, undo) : loadConfig(options);
+    // Loaded for the demo only: it is no part of the real service.
+    const demo = options.demo ? await import('./demo/demo.js') : undefined;
+    const config = demo ? await demo.demoConfig(options, undo) : loadConfig(options);
     const database = await startDatabase(config);
     undo.push(() => database.release());
     const lock = await InstanceLock.take(database.url, config.instanceId);
@@ -53,18 +55,6 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     await stop();
     throw error;
   }
-}
-
-/** The scripted model is loaded for the demo only: it is no part of the real service. */
-async function demoConfig(
-  { port, host }: ServeOptions,
-  undo: (() => void | Promise<void>)[],
-): Promise<AppConfig> {
-  const { startDemoModel } = await import('./demo/demo-model.js');
-  const model = await startDemoModel();
-  undo.push(() => model.stop());
-  const credential = { kind: 'api_key', secret: 'demo' } as const;
-  return loadConfig({ demo: true, port, host, credential, modelBaseUrl: model.url });
 }
 
 const LISTEN_PROBLEMS: Record<string, (config: AppConfig) => string> = {

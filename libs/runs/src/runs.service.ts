@@ -118,7 +118,7 @@ export class Runs {
           break;
         }
         run.watch.saw(event);
-        yield event;
+        yield event.type === 'usage' ? { ...event, costUsd: costUsdOf(account) } : event;
       }
     } catch (error) {
       outcome = { status: 'failed', code: 'cli_crashed', cause: String(error), text: '', cliCostUsd: null };
@@ -152,7 +152,6 @@ export class Runs {
 
   private resultOf(run: Admitted, outcome: Outcome, account: RunAccount): RunResult {
     const stoppedBy = run.stop.signal.aborted ? (run.stop.signal.reason as StopReason) : null;
-    const { costNano } = account;
     return {
       status: outcome.status,
       text: outcome.text,
@@ -160,8 +159,12 @@ export class Runs {
       finishReason: outcome.status === 'succeeded' ? outcome.finishReason : null,
       failure: runFailure(outcome, stoppedBy, run.policy.timeoutSeconds),
       usage: account.usage,
-      costUsd: costNano === null ? null : nanoToUsd(costNano),
+      costUsd: costUsdOf(account),
       timing: run.watch.timing(),
     };
   }
+}
+
+function costUsdOf({ costNano }: RunAccount): number | null {
+  return costNano === null ? null : nanoToUsd(costNano);
 }

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import { open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { ArtifactsRepository, ArtifactStore } from '@app/tasks';
+import { Artifacts6000 } from '../../libs/database/src/migrations/6000-artifacts.js';
+
+/** The columns of a task that have no default. */
+const TASKS = `CREATE TABLE tasks (id text COLLATE "C" PRIMARY KEY, project text, key_id text, tier text,
+  description text, model text, effective_policy jsonb)`;
+
+export const newTaskId = () => `task_${randomUUID().replaceAll('-', '')}`;
+
+/** Rows of tasks and artifacts, written beside the service. */
+export class ArtifactRows {
+  private constructor(private readonly client: pg.Client) {}
+
+  static async open(databaseUrl: string): Promise<ArtifactRows> {
+    const client = new pg.Client(databaseUrl);
+    await client.connect();
+    const { rows } = await client.query(
+      "SELECT to_regclass('tasks') IS NULL AS tasks, to_regclass('task_artifacts') IS NULL AS artifacts",
+    );
+    if (rows[0].tasks) await client.query(TASKS);
+    if (rows[0].artifacts) await new Artifacts6000().up(client as never);
+    return new ArtifactRows(client);
+  }
+
+  async close(): Promise<void> {
+    await this.client.end();
+  }
+
+  async task(project: string, id = newTaskId()): Promise<string> {
+    await this.client.query(
+      `INSERT INTO tasks (id, project, key_id, tier, description, model, effective_policy)
+       VALUES ($1, $2, 'key_none', 'enterprise', 'a test', 'haiku', '{}')`,
+      [id, project],
+    );
+    return id;
+  }
+
+  /** As if a run had left it: a copy in the store and its row. */
+  async keep(
+    app: { get<T>(token: new (...args: never[]) => T, options?: { strict: boolean }): T },
+    taskId: string,
+    path: string,
+    content: Buffer | string,
+    row: { mediaType?: string } = {},
+  ) {
+    const source = join(tmpdir(), `artifact-${randomUUID()}`);
+    await writeFile(source, content);
+    const file = await open(source);
+    const kept = await app.get(ArtifactStore, { strict: false }).keep(taskId, path, file, 2 ** 40);
+    await file.close();
+    await rm(source);
+    const artifact = { ...kept!, ...row };
+    await app.get(ArtifactsRepository, { strict: false }).insert(taskId, [artifact]);
+    return artifact;
+  }
+}
