@@ -48,7 +48,7 @@ export class Runs {
    */
   async authorise(principal: Principal, request: RunRequest): Promise<EffectivePolicy> {
     this.means.require(request.kind);
-    const { policy, refusals } = this.policy.for(principal, request);
+    const { policy, refusals } = await this.policy.for(principal, request);
     if (refusals.length > 0) await this.book.refuse(principal, request, refusals);
     return policy;
   }
