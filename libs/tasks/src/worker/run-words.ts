@@ -1,0 +1,105 @@
+import { costNanoUsd, nanoToUsd } from '@app/budgets';
+import type { EffectivePolicy } from '@app/permissions';
+import type { RunProgress, RunRequest, RunResult } from '@app/runs';
+import { clipped, storable } from '../storable.js';
+import type { NewTaskEvent } from '../task-event.js';
+import type { Claim, PolicyView, TaskInput, TaskUsage } from '../task.js';
+
+/** Of each string in an event. */
+const LONGEST = 16 * 1024;
+const LONGEST_SUMMARY = 1_000;
+
+/** What a task asks of a run. Context is data: it stands before the description, under a heading of its own. */
+export function runRequestOf(claim: Claim, input: TaskInput, workspaceDir: string): RunRequest {
+  const { tools, agents, skills, maxTurns, outputSchema } = input;
+  return {
+    kind: 'task',
+    prompt: input.context
+      ? `# Context\n\n${input.context}\n\n# Task\n\n${claim.description}`
+      : claim.description,
+    system: input.system,
+    model: claim.model,
+    sampling: {},
+    timeoutSeconds: input.timeoutSeconds,
+    maxCostUsd: input.maxCostUsd,
+    metadata: claim.metadata ?? undefined,
+    requestId: claim.request_id ?? undefined,
+    agentic: { tools, agents, skills, maxTurns, outputSchema, workspaceDir },
+  };
+}
+
+export function policyView(policy: EffectivePolicy): PolicyView {
+  const { tools, agents, skills, network, filesystem, timeoutSeconds, maxCostUsd } = policy;
+  return {
+    ...{ tools, agents, skills, network, filesystem },
+    timeout_seconds: timeoutSeconds,
+    max_cost_usd: maxCostUsd,
+  };
+}
+
+type Told = Exclude<RunProgress, { type: 'ended' }>;
+
+/** What a run tells, in the API's words and as it can be stored. */
+export function eventOf(progress: Told, policy: EffectivePolicy): NewTaskEvent {
+  return { type: progress.type, data: storable(dataOf(progress, policy), LONGEST) };
+}
+
+function dataOf(progress: Told, policy: EffectivePolicy): Record<string, unknown> {
+  switch (progress.type) {
+    case 'started':
+      return { model: progress.model, effective_policy: policyView(policy) };
+    case 'thinking':
+    case 'token':
+      return { content: progress.content };
+    case 'retry':
+      return { attempt: progress.attempt, upstream_status: progress.upstreamStatus };
+    case 'usage':
+      return usageData(progress.usage);
+    case 'agent_spawn': {
+      const { toolUseId, agent, spawned, reason } = progress;
+      return { tool_use_id: toolUseId, agent: spawned, reason, ...(agent ? { spawned_by: agent } : {}) };
+    }
+    default: {
+      const { type: _, toolUseId, ...rest } = progress;
+      return { tool_use_id: toolUseId, ...rest };
+    }
+  }
+}
+
+function usageData(usage: Extract<Told, { type: 'usage' }>['usage']): Record<string, unknown> {
+  const cost = costNanoUsd(usage.model, usage);
+  return {
+    model: usage.model,
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    cache_read_input_tokens: usage.cacheReadTokens,
+    cache_creation_input_tokens: sum([usage.cacheWrite5mTokens, usage.cacheWrite1hTokens]),
+    cost_usd: cost === null ? null : nanoToUsd(cost),
+  };
+}
+
+/** Over all models of the run; null as soon as one part is not known. */
+export function usageOf({ usage }: RunResult): TaskUsage {
+  const input = sum(usage.map(({ inputTokens }) => inputTokens));
+  const output = sum(usage.map(({ outputTokens }) => outputTokens));
+  const read = sum(usage.map(({ cacheReadTokens }) => cacheReadTokens));
+  const written = sum(
+    usage.flatMap(({ cacheWrite5mTokens, cacheWrite1hTokens }) => [cacheWrite5mTokens, cacheWrite1hTokens]),
+  );
+  return {
+    input_tokens: input,
+    output_tokens: output,
+    cache_read_input_tokens: read,
+    cache_creation_input_tokens: written,
+    total_tokens: sum([input, output, read, written]),
+  };
+}
+
+const sum = (parts: (number | null)[]): number | null =>
+  parts.reduce((total, part) => (total === null || part === null ? null : total + part), 0);
+
+/** The beginning of the final text: its first paragraph. */
+export function summaryOf(text: string): string {
+  const [first = ''] = text.trim().split(/\n\s*\n/, 1);
+  return clipped(first, LONGEST_SUMMARY);
+}
