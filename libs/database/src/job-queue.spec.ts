@@ -75,25 +75,6 @@ describe('the job queue', () => {
     expect(await queue.take('q', 1, limits)).toEqual([second]);
   });
 
-  it('lets groups take turns: neither a long line nor many short ones keep another out', async () => {
-    const wide = { default: 100, tiers: {} };
-    const long = [await add('a'), await add('a'), await add('a'), await add('a')];
-    const [served] = await queue.take('q', 1, wide);
-    expect(served).toBe(long[0]);
-    const late = [await add('b'), await add('b')];
-    const order: (string | undefined)[] = [];
-    for (let turn = 0; turn < 4; turn += 1) {
-      const [next] = await queue.take('q', 1, wide);
-      order.push(next);
-      await queue.remove('q', order.at(-2) ?? served!);
-      // A newcomer each time: the long line must go on all the same.
-      await add(`new-${turn}`);
-    }
-    // `a` goes on first, being older; then `b` has its turn, and the newcomers are behind both.
-    expect(order.slice(0, 2)).toEqual([long[1], late[0]]);
-    expect(order).toContain(long[2]);
-  });
-
   it('keeps nothing of what was removed', async () => {
     const id = await add('a');
     await queue.take('q', 1, limits);

@@ -32,7 +32,7 @@ export class JobQueue implements OnApplicationShutdown {
   private readonly boss: PgBoss;
   private starting?: Promise<unknown>;
 
-  constructor(private readonly transactions: Transactions) {
+  constructor(transactions: Transactions) {
     this.boss = new PgBoss({
       db: {
         executeSql: async (text, values) => ({
@@ -55,23 +55,8 @@ export class JobQueue implements OnApplicationShutdown {
     await this.boss.createQueue(queue, { ...putBack, expireInSeconds: EXPIRE_SECONDS });
   }
 
-  /** Groups take turns, however many tickets one of them has added before. */
   async add(queue: string, { id, group }: Ticket): Promise<void> {
-    await this.boss.send(queue, null, { id, group, priority: -(await this.turnOf(queue, group.id)) });
-  }
-
-  /**
-   * Fair queueing by virtual time: a ticket's turn comes after the last one of its own group and after those
-   * that are being served, and ties go to the older. So neither a long line nor many short ones keep anybody out.
-   */
-  private async turnOf(queue: string, group: string): Promise<number> {
-    const [row] = await this.transactions.manager.query<{ turn: number }[]>(
-      `SELECT greatest(max(-priority) FILTER (WHERE group_id = $2),
-                       coalesce(max(-priority) FILTER (WHERE state = 'active'), min(-priority) - 1), -1) + 1 AS turn
-         FROM pgboss.job WHERE name = $1 AND state < 'completed'`,
-      [queue, group],
-    );
-    return row?.turn ?? 0;
+    await this.boss.send(queue, null, { id, group });
   }
 
   /**
