@@ -126,8 +126,10 @@ export class Boxes {
   async run(wanted: Wanted, stdin = ''): Promise<Box & { code: number | null }> {
     const box = await this.start(wanted);
     box.child.stdin.end(stdin);
-    const { code } = await box.ended;
+    // As the executor does: what the program left running is ended with it.
+    await new Promise((over) => box.child.once('exit', over).once('error', over));
     await box.close();
+    const { code } = await box.ended;
     return Object.assign(box, { code });
   }
 
