@@ -1,4 +1,6 @@
-/** Queued and running are the only states that end; each of the others is for good. */
+import type { EffectivePolicyDto } from '@app/runs';
+
+/** Queued and running come to an end; each of the others is one, for good. */
 export const TASK_STATUSES = [
   'queued',
   'running',
@@ -55,17 +57,6 @@ export interface TaskDenial {
   message: string;
 }
 
-/** What the run may do, as callers see it. */
-export interface PolicyView {
-  tools: string[] | 'all';
-  agents: string[] | 'all';
-  skills: string[] | 'all';
-  network: string;
-  filesystem: string;
-  timeout_seconds: number;
-  max_cost_usd: number;
-}
-
 /** A task as its row has it. */
 export interface Task {
   id: string;
@@ -77,7 +68,7 @@ export interface Task {
   model: string;
   workspace: string | null;
   metadata: Record<string, unknown> | null;
-  effective_policy: PolicyView;
+  effective_policy: EffectivePolicyDto;
   request_id: string | null;
   created_at: Date;
   started_at: Date | null;

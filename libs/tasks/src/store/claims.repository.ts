@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Transactions } from '@app/database';
-import type { Claim, FinalStatus, PolicyView, Task, TaskInput } from '../task.js';
+import type { Claim, FinalStatus, Task, TaskInput } from '../task.js';
 
 /** How long a task stays with a worker that is not heard of. */
 export const LEASE_SECONDS = 15;
+
+/** Its payload is the id of a running task that somebody wants cancelled. */
+export const CANCEL_CHANNEL = 'task_cancels';
 
 /** What a task ends with. */
 export interface TaskEnding {
@@ -89,7 +92,11 @@ export class ClaimsRepository {
     );
   }
 
-  async setStarted({ id, attempt }: Claim, model: string, policy: PolicyView): Promise<boolean> {
+  async setStarted(
+    { id, attempt }: Claim,
+    model: string,
+    policy: Task['effective_policy'],
+  ): Promise<boolean> {
     return this.changed(
       `UPDATE tasks SET started_at = coalesce(started_at, now()), model = $3, effective_policy = $4
         WHERE id = $1 AND attempt = $2 AND status = 'running' RETURNING id`,
@@ -161,7 +168,10 @@ export class ClaimsRepository {
   }
 
   private async changed(update: string, parameters: unknown[]): Promise<boolean> {
-    const rows = await this.manager.query<unknown[]>(`WITH changed AS (${update}) SELECT id FROM changed`, parameters);
+    const rows = await this.manager.query<unknown[]>(
+      `WITH changed AS (${update}) SELECT id FROM changed`,
+      parameters,
+    );
     return rows.length > 0;
   }
 }

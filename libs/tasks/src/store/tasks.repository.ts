@@ -29,7 +29,7 @@ export class TasksRepository {
     return this.transactions.manager;
   }
 
-  /** Counts its first event already. */
+  /** With its first event: it waits, and at which place. */
   async insert(task: NewTask, input: TaskInput): Promise<void> {
     await this.manager.query(
       `INSERT INTO tasks (id, project, key_id, tier, description, model, workspace, metadata, effective_policy,
@@ -52,6 +52,12 @@ export class TasksRepository {
       task.id,
       JSON.stringify(input),
     ]);
+    await this.manager.query(
+      `INSERT INTO task_events (task_id, seq, type, at, data)
+       SELECT $1, 1, 'queued', clock_timestamp(), jsonb_build_object('position', count(*))
+         FROM tasks WHERE key_id = $2 AND status = 'queued'`,
+      [task.id, task.key_id],
+    );
   }
 
   async find(id: string, project: string): Promise<Task | undefined> {

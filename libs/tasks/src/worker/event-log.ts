@@ -6,7 +6,7 @@ import { ClaimsRepository } from '../store/claims.repository.js';
 import { TaskEventsRepository } from '../store/task-events.repository.js';
 import { clipped } from '../storable.js';
 import type { NewTaskEvent } from '../task-event.js';
-import type { Claim, PolicyView, TaskDenial } from '../task.js';
+import type { Claim, Task, TaskDenial } from '../task.js';
 import { EventWriter } from './event-writer.js';
 import type { Hold } from './hold.js';
 
@@ -48,8 +48,8 @@ export class EventLog {
     return this.transactions.run(async () => {
       const started = events.find(({ type }) => type === 'started');
       if (started) {
-        const { model, effective_policy: policy } = started.data;
-        if (!(await this.claims.setStarted(claim, model as string, policy as PolicyView))) return false;
+        const { model, effective_policy: policy } = started.data as Pick<Task, 'model' | 'effective_policy'>;
+        if (!(await this.claims.setStarted(claim, model, policy))) return false;
       }
       const denials = events.filter(({ type }) => type === 'permission_denied').map(denialOf);
       if (!(await this.events.append(claim, events, denials))) return false;
@@ -73,7 +73,11 @@ function auditOf(claim: Claim, { type, data }: NewTaskEvent): AuditEvent | undef
     actor: { kind: 'key', id: claim.key_id },
     requestId: claim.request_id ?? undefined,
   } as const;
-  const diff = { task: claim.id, tool_use_id: data.tool_use_id, ...(data.agent ? { agent: data.agent } : {}) };
+  const diff = {
+    task: claim.id,
+    tool_use_id: data.tool_use_id,
+    ...(data.agent ? { agent: data.agent } : {}),
+  };
   const called = (kind: string, id: unknown, more: object): AuditEvent => ({
     ...about,
     type: 'tool.called',

@@ -1,12 +1,9 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '@app/common';
 import { Notifications } from '@app/database';
-import { ClaimsRepository, LEASE_SECONDS } from '../store/claims.repository.js';
+import { CANCEL_CHANNEL, ClaimsRepository, LEASE_SECONDS } from '../store/claims.repository.js';
 import type { Claim } from '../task.js';
 import { Hold } from './hold.js';
-
-/** Its payload is the id of a running task that somebody wants cancelled. */
-export const CANCEL_CHANNEL = 'task_cancels';
 
 const RENEW_EVERY_MS = 3_000;
 const WATCH_EVERY_MS = 500;

@@ -1,9 +1,8 @@
-import { costNanoUsd, nanoToUsd } from '@app/budgets';
 import type { EffectivePolicy } from '@app/permissions';
-import type { RunProgress, RunRequest, RunResult } from '@app/runs';
+import { EffectivePolicyDto, type RunProgress, type RunRequest, type RunResult } from '@app/runs';
 import { clipped, storable } from '../storable.js';
 import type { NewTaskEvent } from '../task-event.js';
-import type { Claim, PolicyView, TaskInput, TaskUsage } from '../task.js';
+import type { Claim, TaskInput, TaskUsage } from '../task.js';
 
 /** Of each string in an event. */
 const LONGEST = 16 * 1024;
@@ -28,15 +27,6 @@ export function runRequestOf(claim: Claim, input: TaskInput, workspaceDir: strin
   };
 }
 
-export function policyView(policy: EffectivePolicy): PolicyView {
-  const { tools, agents, skills, network, filesystem, timeoutSeconds, maxCostUsd } = policy;
-  return {
-    ...{ tools, agents, skills, network, filesystem },
-    timeout_seconds: timeoutSeconds,
-    max_cost_usd: maxCostUsd,
-  };
-}
-
 type Told = Exclude<RunProgress, { type: 'ended' }>;
 
 /** What a run tells, in the API's words and as it can be stored. */
@@ -47,14 +37,14 @@ export function eventOf(progress: Told, policy: EffectivePolicy): NewTaskEvent {
 function dataOf(progress: Told, policy: EffectivePolicy): Record<string, unknown> {
   switch (progress.type) {
     case 'started':
-      return { model: progress.model, effective_policy: policyView(policy) };
+      return { model: progress.model, effective_policy: EffectivePolicyDto.from(policy) };
     case 'thinking':
     case 'token':
       return { content: progress.content };
     case 'retry':
       return { attempt: progress.attempt, upstream_status: progress.upstreamStatus };
     case 'usage':
-      return usageData(progress.usage);
+      return usageData(progress);
     case 'agent_spawn': {
       const { toolUseId, agent, spawned, reason } = progress;
       return { tool_use_id: toolUseId, agent: spawned, reason, ...(agent ? { spawned_by: agent } : {}) };
@@ -66,15 +56,14 @@ function dataOf(progress: Told, policy: EffectivePolicy): Record<string, unknown
   }
 }
 
-function usageData(usage: Extract<Told, { type: 'usage' }>['usage']): Record<string, unknown> {
-  const cost = costNanoUsd(usage.model, usage);
+function usageData({ usage, costUsd }: Extract<Told, { type: 'usage' }>): Record<string, unknown> {
   return {
     model: usage.model,
     input_tokens: usage.inputTokens,
     output_tokens: usage.outputTokens,
     cache_read_input_tokens: usage.cacheReadTokens,
     cache_creation_input_tokens: sum([usage.cacheWrite5mTokens, usage.cacheWrite1hTokens]),
-    cost_usd: cost === null ? null : nanoToUsd(cost),
+    cost_usd: costUsd,
   };
 }
 

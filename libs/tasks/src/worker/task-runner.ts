@@ -70,9 +70,7 @@ export class TaskRunner {
   /** Reads a run to its end, also when nobody wants it any more: only so is it settled. */
   private async follow(hold: Hold, run: Run): Promise<RunResult> {
     const writer = this.log.writerFor(hold);
-    const noted = this.untilWritten(hold, () => this.claims.setRun(hold.claim, run.id)).then((ours) => {
-      if (!ours) hold.lose();
-    });
+    const noted = this.note(hold, run.id);
     hold.signal.addEventListener('abort', () => hold.lost && writer.drop());
     let result: RunResult | undefined;
     for await (const event of run.events) {
@@ -83,6 +81,11 @@ export class TaskRunner {
     await writer.end();
     if (!result) throw new Error('a run ended without its last event');
     return result;
+  }
+
+  /** So that whoever finds the task without its worker can end the run too. */
+  private async note(hold: Hold, runId: string): Promise<void> {
+    if (!(await this.untilWritten(hold, () => this.claims.setRun(hold.claim, runId)))) hold.lose();
   }
 
   private async finish(hold: Hold, workspace: Workspace, result: RunResult): Promise<void> {
@@ -115,9 +118,7 @@ export class TaskRunner {
     const ending = hold.cancelled ? ({ status: 'cancelled' } as const) : failedBeforeStart(failure);
     const isPassing = PASSING.has(failure.code) && !hold.cancelled;
     await this.untilWritten(hold, () =>
-      isPassing
-        ? this.endings.putBack(hold.claim, ending)
-        : this.endings.end(hold.claim, 'running', ending),
+      isPassing ? this.endings.putBack(hold.claim, ending) : this.endings.end(hold.claim, 'running', ending),
     );
   }
 
