@@ -30,7 +30,7 @@ describe('agentic tasks, with the real CLI in its box', () => {
 
   beforeAll(async () => {
     const CLAUDE_CONFIG_DIR = resolve(__dirname, '../fixtures/claude-config');
-    service = await startTestService({ CLAUDE_CONFIG_DIR });
+    service = await startTestService({ CLAUDE_CONFIG_DIR, LOG_LEVEL: 'warn' });
     database = new pg.Client(service.databaseUrl);
     await database.connect();
   });
