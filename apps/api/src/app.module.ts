@@ -25,8 +25,7 @@ export class AppModule {
         AuditModule,
         PermissionsModule,
         AuthModule,
-        CompletionsModule,
-        TasksModule,
+        ...(config.role === 'worker' ? [] : [CompletionsModule, TasksModule]),
         ...(config.role === 'api' ? [] : [TaskWorkerModule]),
         HealthModule.checking({
           imports: [ExecutorModule],

@@ -40,7 +40,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     const config = demo ? await demo.demoConfig(options, undo) : loadConfig(options);
     const database = await startDatabase(config);
     undo.push(() => database.release());
-    const lock = await InstanceLock.take(database.url, config.instanceId);
+    const lock = await InstanceLock.take(database.url, config.serverId);
     if (!lock) throw homeInUse(config);
     undo.push(() => lock.release());
     await migrate(database.url);
@@ -85,12 +85,15 @@ async function factsOf(
   config: AppConfig,
   database: DatabaseHandle,
 ): Promise<BannerFacts> {
+  const isWorker = config.role === 'worker';
   return {
+    isWorker,
     url: urlOf(app.getHttpServer().address() as AddressInfo),
     database: database.mode,
     isolation: app.get(Sandbox, { strict: false }).isolation,
     credential: app.get(CredentialHealth, { strict: false }).check(),
-    adminKey: (await app.get(Bootstrap, { strict: false }).ensureAdmin())?.key,
+    // Whoever reads a worker's output looks for no key there.
+    adminKey: isWorker ? undefined : (await app.get(Bootstrap, { strict: false }).ensureAdmin())?.key,
     demoKey: config.demo ? await demoKey(app) : undefined,
   };
 }
@@ -105,7 +108,7 @@ function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
-const homeInUse = ({ home }: AppConfig) =>
+const homeInUse = ({ home, role }: AppConfig) =>
   new ConfigError(
-    `a server already runs on the data folder ${home}: stop it, or set CLAUDE_API_HOME to another one`,
+    `a ${role === 'worker' ? 'worker' : 'server'} already runs on the data folder ${home}: stop it, or set CLAUDE_API_HOME to another one`,
   );

@@ -30,6 +30,7 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
     keyPepper: values.KEY_PEPPER ?? keptSecret(home, 'key-pepper'),
     auditKey: values.AUDIT_KEY ?? keptSecret(home, 'audit-key'),
     instanceId,
+    serverId: values.ROLE === 'all' ? instanceId : `${instanceId}-${values.ROLE}`,
     blobDir: values.BLOB_DIR ?? defaultBlobDir(home, instanceId),
     maxRuns: values.MAX_RUNS,
     sandbox: values.SANDBOX,
