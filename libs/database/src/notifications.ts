@@ -17,6 +17,8 @@ export class Notifications implements OnApplicationShutdown {
   #client?: pg.Client;
   #retry?: NodeJS.Timeout;
   #connecting?: Promise<void>;
+  /** A connection takes one statement at a time. */
+  #added: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(
@@ -35,7 +37,8 @@ export class Notifications implements OnApplicationShutdown {
       return;
     }
     this.#handlers.set(channel, [onPayload]);
-    if (this.#client) void this.#subscribe(this.#client, [channel]).catch(() => undefined);
+    const client = this.#client;
+    if (client) this.#added = this.#added.then(() => this.#subscribe(client, channel)).catch(() => undefined);
     else this.#connect();
   }
 
@@ -69,7 +72,8 @@ export class Notifications implements OnApplicationShutdown {
       this.#client = undefined;
       this.#connectLater();
     });
-    await this.#subscribe(client, [...this.#handlers.keys()]);
+    // Not a copy of the channels: one that is added while we subscribe comes last.
+    for (const channel of this.#handlers.keys()) await this.#subscribe(client, channel);
     this.#client = client;
     for (const f of this.#reconnected) this.#guarded(f);
   }
@@ -79,8 +83,8 @@ export class Notifications implements OnApplicationShutdown {
     if (!this.#closed) this.#retry = setTimeout(() => this.#connect(), RETRY_MS).unref();
   }
 
-  async #subscribe(client: pg.Client, channels: string[]): Promise<void> {
-    for (const channel of channels) await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
+  async #subscribe(client: pg.Client, channel: string): Promise<void> {
+    await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
   }
 
   #deliver(channel: string, payload: string): void {
