@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { INestApplicationContext } from '@nestjs/common';
 import pg from 'pg';
 import { ArtifactsRepository, ArtifactStore } from '@app/tasks';
 import { Artifacts6000 } from '../../libs/database/src/migrations/6000-artifacts.js';
@@ -9,6 +10,10 @@ import { Artifacts6000 } from '../../libs/database/src/migrations/6000-artifacts
 /** The columns of a task that have no default. */
 const TASKS = `CREATE TABLE tasks (id text COLLATE "C" PRIMARY KEY, project text, key_id text, tier text,
   description text, model text, effective_policy jsonb)`;
+
+/** What gives a part of the service by its class. */
+type Container = Pick<INestApplicationContext, 'get'>;
+type CollectedArtifact = Parameters<ArtifactsRepository['insert']>[1][number];
 
 export const newTaskId = () => `task_${randomUUID().replaceAll('-', '')}`;
 
@@ -42,7 +47,7 @@ export class ArtifactRows {
 
   /** As if a run had left it: a copy in the store and its row. */
   async keep(
-    app: { get<T>(token: new (...args: never[]) => T, options?: { strict: boolean }): T },
+    app: Container,
     taskId: string,
     path: string,
     content: Buffer | string,
@@ -55,7 +60,24 @@ export class ArtifactRows {
     await file.close();
     await rm(source);
     const artifact = { ...kept!, ...row };
-    await app.get(ArtifactsRepository, { strict: false }).insert(taskId, [artifact]);
+    await this.insert(app, taskId, [artifact]);
     return artifact;
+  }
+
+  async insert(app: Container, taskId: string, artifacts: CollectedArtifact[]): Promise<void> {
+    await app.get(ArtifactsRepository, { strict: false }).insert(taskId, artifacts);
+  }
+
+  async setSize(taskId: string, path: string, bytes: number): Promise<void> {
+    await this.client.query('UPDATE task_artifacts SET size_bytes = $3 WHERE task_id = $1 AND path = $2', [
+      ...[taskId, path, bytes],
+    ]);
+  }
+
+  /** Says of an artifact what no run could have left. */
+  async setPath(taskId: string, path: string, hostile: string): Promise<void> {
+    await this.client.query('UPDATE task_artifacts SET path = $3 WHERE task_id = $1 AND path = $2', [
+      ...[taskId, path, hostile],
+    ]);
   }
 }
