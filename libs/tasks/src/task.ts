@@ -1,5 +1,4 @@
-import type { TokenUsage } from '@app/runs';
-import type { EffectivePolicyDto } from '@app/runs';
+import type { EffectivePolicyDto, TokenUsage } from '@app/runs';
 
 /** Queued and running come to an end; each of the others is one, for good. */
 export const TASK_STATUSES = [

@@ -1,5 +1,5 @@
 import type { EffectivePolicy } from '@app/permissions';
-import { EffectivePolicyDto, type RunProgress, type RunRequest, type RunResult } from '@app/runs';
+import { EffectivePolicyDto, type RunProgress, type RunRequest } from '@app/runs';
 import { clipped, storable } from '../storable.js';
 import type { NewTaskEvent } from '../task-event.js';
 import type { Claim, TaskInput } from '../task.js';
