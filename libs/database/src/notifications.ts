@@ -17,6 +17,8 @@ export class Notifications implements OnApplicationShutdown {
   #client?: pg.Client;
   #retry?: NodeJS.Timeout;
   #connecting?: Promise<void>;
+  /** One statement after the other: a connection takes one at a time. */
+  #subscribing: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(
@@ -35,7 +37,11 @@ export class Notifications implements OnApplicationShutdown {
       return;
     }
     this.#handlers.set(channel, [onPayload]);
-    if (this.#client) void this.#subscribe(this.#client, [channel]).catch(() => undefined);
+    const client = this.#client;
+    if (client)
+      this.#subscribing = this.#subscribing.then(() =>
+        this.#subscribe(client, [channel]).catch(() => undefined),
+      );
     else this.#connect();
   }
 

@@ -4,6 +4,7 @@ import { Identity2000 } from './2000-identity.js';
 import { Ledger3000 } from './3000-ledger.js';
 import { Installation4000 } from './4000-installation.js';
 import { Tasks5000 } from './5000-tasks.js';
+import { Artifacts6000 } from './6000-artifacts.js';
 
 /**
  * The schema's history, oldest first; one that was released never changes. TypeORM takes the order from the
@@ -15,4 +16,5 @@ export const MIGRATIONS: (new () => MigrationInterface & { name: string })[] = [
   Ledger3000,
   Installation4000,
   Tasks5000,
+  Artifacts6000,
 ];
