@@ -19,7 +19,7 @@ export type TaskProcess = Awaited<ReturnType<TaskInstallation['startProcess']>>;
 
 /** Several server processes (here: apps) of one installation: one database, scripted runs, all else real. */
 export class TaskInstallation {
-  private readonly processes: { stop(): Promise<void> }[] = [];
+  private readonly processes = new Set<{ stop(): Promise<void> }>();
 
   private constructor(
     private readonly database: Awaited<ReturnType<typeof createTestDatabase>>,
@@ -68,11 +68,12 @@ export class TaskInstallation {
       url,
       executor,
       stop: async () => {
+        this.processes.delete(started);
         await app.close();
         await rm(home, { recursive: true });
       },
     };
-    this.processes.push(started);
+    this.processes.add(started);
     return started;
   }
 
@@ -83,7 +84,7 @@ export class TaskInstallation {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.processes.map((each) => each.stop()));
+    await Promise.all([...this.processes].map((each) => each.stop()));
     await this.sql.end();
     await this.database.drop();
     await rm(this.blobs, { recursive: true, force: true });
