@@ -172,7 +172,7 @@ describe('files of the operator’s folder', () => {
   it('row 88: a FIFO is not waited for', async () => {
     const fifo = join(root, 'config/skills/bad/SKILL.md');
     await mkdir(dirname(fifo));
-    execFileSync('mkfifo', [fifo, join(root, 'config/agents/bad.md')]);
+    execFileSync('sh', ['-c', 'mkfifo "$@"', 'sh', fifo, join(root, 'config/agents/bad.md')]);
     const { agents, skills, findings } = await read();
     expect([agents.size, skills.size]).toEqual([1, 1]);
     expect(findings.map(({ path }) => path)).toEqual(['agents/bad.md', 'skills/bad/SKILL.md', 'skills/bad']);

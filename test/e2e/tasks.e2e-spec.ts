@@ -1,319 +1,306 @@
-import { answering, ended, ScriptedExecutor, waited } from '../support/scripted-executor.js';
-import { call, TaskInstallation, type TaskProcess, until } from '../support/task-installation.js';
-import { eventsOf } from '../support/test-service.js';
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import pg from 'pg';
+import { KeysService, operatorPrincipal } from '@app/auth';
+import { sends, turns, uses } from '../support/scripted-turns.js';
+import { eventsOf, startTestService, type TestService } from '../support/test-service.js';
 
-describe('tasks over HTTP', () => {
-  let installation: TaskInstallation;
-  let server: TaskProcess;
-  let executor: ScriptedExecutor;
-  let key: string;
+const FILES = [
+  { path: 'src/login.py', content: 'PASSWORD = "hunter2"\n' },
+  { path: 'README.md', content: '# Sample\n' },
+];
+
+/** Everything that a task can do, once. */
+const EVERYTHING = turns(
+  [
+    { thinking: 'Where to begin?', text: 'I look around.', ...uses('Grep', { pattern: 'PASSWORD' }) },
+    uses('Read', { file_path: '/workspace/src/login.py' }),
+    uses('Bash', { command: 'env; wc -l < src/login.py > lines.txt' }),
+    sends('security-auditor'),
+    uses('Skill', { skill: 'changelog', args: 'v2' }),
+    uses('Write', { file_path: '/workspace/report.md', content: '# A password in the source\n' }),
+    { text: 'There is a password in src/login.py.\n\nSee report.md for more.' },
+  ],
+  [uses('Read', { file_path: '/workspace/src/login.py' }), { text: 'It is bad.' }],
+);
+
+describe('agentic tasks, with the real CLI in its box', () => {
+  let service: TestService;
+  let database: pg.Client;
 
   beforeAll(async () => {
-    installation = await TaskInstallation.start();
-    executor = new ScriptedExecutor();
-    server = await installation.startProcess({}, executor);
-    ({ key } = await installation.key(server));
+    const CLAUDE_CONFIG_DIR = resolve(__dirname, '../fixtures/claude-config');
+    service = await startTestService({ CLAUDE_CONFIG_DIR, LOG_LEVEL: 'warn' });
+    database = new pg.Client(service.databaseUrl);
+    await database.connect();
   });
-  beforeEach(() => (executor.script = answering('First paragraph.\n\nSecond one.')));
-  afterAll(() => installation.stop());
+  beforeEach(() => service.model.reset());
+  afterAll(async () => {
+    await database.end();
+    await service.stop();
+  });
 
-  const post = (body: object, path = '/v1/tasks', headers = {}) =>
-    call(server, key, 'POST', path, { body, headers });
-  const get = (path: string, headers = {}) => call(server, key, 'GET', path, { headers });
+  const get = (path: string, key: string, headers = {}): Promise<any> =>
+    fetch(service.url + path, { headers: { authorization: `Bearer ${key}`, ...headers } });
+  const audited = async (type: string, project: string) =>
+    (await database.query('SELECT * FROM audit_events WHERE type = $1 AND project = $2', [type, project]))
+      .rows;
 
-  it('are accepted, done, and shown with what happened', async () => {
-    const accepted = await post({ description: 'Say it.', metadata: { ticket: 'A-17' }, model: 'haiku' });
-    expect(accepted.status).toBe(202);
-    expect(accepted.body).toMatchObject({
-      id: expect.stringMatching(/^task_[0-9a-f]{32}$/),
-      object: 'task',
-      description: 'Say it.',
-      metadata: { ticket: 'A-17' },
-      effective_policy: { network: 'none', timeout_seconds: 600, max_cost_usd: 10 },
-    });
-    expect(accepted.headers.get('location')).toBe(`/v1/tasks/${accepted.body.id}`);
-    const done = await until(async () => {
-      const { body } = await get(`/v1/tasks/${accepted.body.id}`);
-      return body.finished_at && body;
-    });
-    expect(done).toMatchObject({
-      status: 'succeeded',
-      model: 'claude-haiku-5-5',
-      started_at: expect.any(String),
-      result: { summary: 'First paragraph.', output: 'First paragraph.\n\nSecond one.' },
-      error: null,
-      queue_position: null,
-      denials: [],
-      artifacts: [],
-      timing: { queue_ms: expect.any(Number), total_ms: expect.any(Number) },
-    });
-    expect(done.execution_log.map(({ type, seq }: any) => [type, seq])).toEqual([
-      ['queued', 1],
-      ['started', 2],
-      ['result', 4],
+  it('greps, reads, runs Bash, writes, sends an agent and invokes a skill; every event, one artifact with its hash', async () => {
+    service.model.script = EVERYTHING;
+    const { key } = await service.key('enterprise', 'whole');
+    const made = await service.post(
+      '/v1/tasks',
+      { description: 'Audit this project', files: FILES, model: 'sonnet', metadata: { ticket: 'A-1' } },
+      key,
+    );
+    expect([made.status, made.body.status, made.body.object]).toEqual([202, 'queued', 'task']);
+    const path = `/v1/tasks/${made.body.id}`;
+
+    const stream = await get(`${path}/events`, key);
+    expect(stream.headers.get('content-type')).toContain('text/event-stream');
+    const events = eventsOf(await stream.text());
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+    expect(new Set(events.map(({ task_id: id }) => id))).toEqual(new Set([made.body.id]));
+    const story = events.filter(({ type }) => !['usage', 'token', 'thinking'].includes(type));
+    expect(story.map(({ type, tool, agent, skill }) => [type, tool ?? agent ?? skill])).toEqual([
+      ['queued', undefined],
+      ['started', undefined],
+      ...[
+        ['tool_call', 'Grep'],
+        ['tool_result', 'Grep'],
+        ['tool_call', 'Read'],
+        ['tool_result', 'Read'],
+      ],
+      ...[
+        ['tool_call', 'Bash'],
+        ['tool_result', 'Bash'],
+        ['agent_spawn', 'security-auditor'],
+      ],
+      ...[
+        ['tool_call', 'Read'],
+        ['tool_result', 'Read'],
+        ['tool_result', 'Agent'],
+      ],
+      ...[
+        ['skill_invoke', 'changelog'],
+        ['tool_result', 'Skill'],
+        ['tool_call', 'Write'],
+        ['tool_result', 'Write'],
+      ],
+      ['result', undefined],
     ]);
-    const left = await installation.sql.query('SELECT * FROM task_inputs');
-    expect(left.rows).toEqual([]);
-    expect((await installation.sql.query('SELECT * FROM pgboss.job')).rows).toEqual([]);
+    expect(story.filter(({ status }) => status === 'error')).toEqual([]);
+    expect(
+      events
+        .filter(({ type }) => type === 'thinking')
+        .map(({ content }) => content)
+        .join(''),
+    ).toBe('Where to begin?');
+
+    const task = await (await get(path, key)).json();
+    expect(task).toMatchObject({
+      status: 'succeeded',
+      model: 'claude-sonnet-5-5',
+      result: {
+        summary: 'There is a password in src/login.py.',
+        output: expect.stringContaining('See report.md'),
+      },
+      error: null,
+      denials: [],
+      metadata: { ticket: 'A-1' },
+      effective_policy: { network: 'none', filesystem: 'write', max_cost_usd: 10 },
+    });
+    expect(task.cost_usd).toBeGreaterThan(0);
+    expect(task.execution_log.map(({ seq }: { seq: number }) => seq)).toEqual(
+      events.filter(({ type }) => type !== 'token' && type !== 'thinking').map(({ seq }) => seq),
+    );
+    expect(task.artifacts.map(({ path: name }: { path: string }) => name).sort()).toEqual([
+      'lines.txt',
+      'report.md',
+    ]);
+    const report = task.artifacts.find(({ path: name }: { path: string }) => name === 'report.md');
+    const content = Buffer.from(await (await get(report.url, key)).arrayBuffer());
+    expect(content.toString()).toBe('# A password in the source\n');
+    expect(report.sha256).toBe(createHash('sha256').update(content).digest('hex'));
+
+    const other = await service.key('enterprise', 'somebody-else');
+    for (const route of [path, `${path}/events`, `${path}/artifacts`, report.url]) {
+      expect((await get(route, other.key)).status).toBe(404);
+    }
+    expect((await audited('tool.called', 'whole')).length).toBeGreaterThanOrEqual(5);
   });
 
-  async function finished(id: string): Promise<any> {
-    return until(async () => {
-      const { body } = await get(`/v1/tasks/${id}`);
-      return body.finished_at && body;
-    });
-  }
-
-  describe('that somebody waits for', () => {
-    it.each([
-      ['POST /v1/tasks?wait=true', '/v1/tasks?wait=true', {}],
-      ['Prefer: wait=30', '/v1/tasks', { prefer: 'respond-async, wait=30' }],
-      ['POST /v1/task', '/v1/task', {}],
-    ])('are answered when they have ended: %s', async (_, path, headers) => {
-      executor.script = answering('done', 300);
-      const answer = await post({ description: 'x' }, path, headers);
-      expect([answer.status, answer.body.status]).toEqual([200, 'succeeded']);
-    });
-
-    it('are answered with 202 when they take longer, and go on', async () => {
-      executor.script = answering('done', 2_000);
-      const answer = await post({ description: 'x' }, '/v1/tasks', { prefer: 'wait=1' });
-      expect(answer.status).toBe(202);
-      expect(['queued', 'running']).toContain(answer.body.status);
-      expect((await finished(answer.body.id)).status).toBe('succeeded');
-    });
-
-    it('go on when their caller goes away', async () => {
-      executor.script = answering('done', 700);
-      const gone = new AbortController();
-      const waiting = fetch(`${server.url}/v1/task`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ description: 'gone', metadata: { who: 'gone' } }),
-        signal: gone.signal,
-      }).catch(() => undefined);
-      const id = await until(async () => {
-        const { body } = await get('/v1/tasks?status=running');
-        return body.data.find(({ metadata }: any) => metadata?.who === 'gone')?.id;
-      });
-      gone.abort();
-      await waiting;
-      expect((await finished(id)).status).toBe('succeeded');
-    });
+  it('lets the real credential come from the broker alone, and shows Bash no secret', async () => {
+    service.model.script = turns([
+      uses('Bash', { command: 'env; cat /proc/$PPID/environ; ls -la /' }),
+      { text: 'ok' },
+    ]);
+    const { key } = await service.key('enterprise');
+    const { body } = await service.post('/v1/task', { description: 'Print env', model: 'haiku' }, key);
+    expect(body.status).toBe('succeeded');
+    const output = body.execution_log.find(({ type }: { type: string }) => type === 'tool_result').result;
+    expect(output).toContain('ANTHROPIC_API_KEY=run-');
+    for (const secret of ['sk-ant-canary-credential', key, service.config.home, 'postgres']) {
+      expect(output).not.toContain(secret);
+    }
+    const sent = service.model.journal.map(({ headers }) => headers['x-api-key']);
+    expect(new Set(sent)).toEqual(new Set(['sk-ant-canary-credential']));
   });
 
-  describe('their events', () => {
-    const told = (text: string) => eventsOf(text).map(({ type, seq }) => [type, seq]);
+  it('refuses a free key what it may not have, names every item and its rule, and starts nothing', async () => {
+    const { key } = await service.key('free', 'frugal');
+    const { status, body } = await service.post(
+      '/v1/tasks',
+      {
+        description: 'Audit',
+        allow_tools: ['Read', 'Bash', 'Write'],
+        allow_agents: ['security-auditor'],
+        allow_skills: ['changelog'],
+        timeout_seconds: 300,
+        max_cost_usd: 5,
+      },
+      key,
+    );
+    expect([status, body.error.type]).toEqual([403, 'permission_error']);
+    expect(body.error.details.refusals.map(({ item, rule }: any) => [item, rule])).toEqual([
+      ['tool:Bash', 'tier:free'],
+      ['tool:Write', 'tier:free'],
+      ['agent:security-auditor', 'tier:free'],
+      ['skill:changelog', 'tier:free'],
+      ['timeout_seconds', 'tier:free'],
+      ['max_cost_usd', 'tier:free'],
+    ]);
+    expect((await (await get('/v1/tasks', key)).json()).data).toEqual([]);
+    expect(await audited('run.refused', 'frugal')).toHaveLength(1);
+  });
 
-    /** Two pieces of text half a second apart, with tools before. */
-    const busy: typeof executor.script = async function* (spec, signal) {
-      yield { type: 'started', model: spec.model };
-      yield { type: 'thinking', content: 'hm' };
-      yield { type: 'tool_call', toolUseId: 't1', tool: 'Read', arguments: { file_path: 'a\u0000b\ud800' } };
-      yield { type: 'tool_result', toolUseId: 't1', tool: 'Read', status: 'ok', result: 'x'.repeat(50_000) };
-      yield { type: 'agent_spawn', toolUseId: 't2', spawned: 'auditor', reason: 'why' };
-      yield { type: 'skill_invoke', toolUseId: 't3', skill: 'changelog', input: 'all', agent: 'auditor' };
-      yield {
-        ...{ type: 'permission_denied', toolUseId: 't4', tool: 'Bash' },
-        ...{ item: 'tool:Bash', rule: 'tier:free', message: 'no' },
-      };
-      for (const content of ['a', 'b', 'c']) yield { type: 'token', content };
-      await waited(500, signal);
-      yield { type: 'token', content: 'd' };
-      yield { type: 'retry', attempt: 1, upstreamStatus: 529 };
-      yield ended({ status: 'succeeded', text: 'abcd\u0000' });
+  it('works for a free key with plain defaults, read-only', async () => {
+    service.model.script = turns([
+      uses('Grep', { pattern: 'PASSWORD' }),
+      uses('Bash', { command: 'touch /workspace/mine' }),
+      uses('Write', { file_path: '/workspace/mine', content: 'x' }),
+      { text: 'Found one.' },
+    ]);
+    const { key } = await service.key('free', 'thrifty');
+    const { status, body } = await service.post('/v1/task', { description: 'Find it', files: FILES }, key);
+    expect([status, body.status]).toEqual([200, 'succeeded']);
+    expect(body.effective_policy).toMatchObject({
+      ...{ tools: ['Read', 'Grep', 'Glob'], agents: [], skills: [], filesystem: 'read', timeout_seconds: 60 },
+    });
+    expect(body.denials.map(({ item, rule }: any) => [item, rule])).toEqual([
+      ['tool:Bash', 'tier:free'],
+      ['tool:Write', 'tier:free'],
+    ]);
+    expect(body.artifacts).toEqual([]);
+    expect(await audited('tool.denied', 'thrifty')).toHaveLength(2);
+  });
+
+  it('denies the model an agent that is not granted, the built-in one, and what a skill would grant; and goes on', async () => {
+    service.model.script = turns([
+      sends('test-writer'),
+      sends('general-purpose'),
+      uses('Skill', { skill: 'grants-bash' }),
+      uses('Bash', { command: 'touch /workspace/bashed' }),
+      uses('Read', { file_path: '/workspace/README.md' }),
+      { text: 'Went on.' },
+    ]);
+    const input = {
+      project: 'granted',
+      tier: 'enterprise',
+      agents: ['security-auditor'],
+      skills: ['grants-bash'],
     };
-    const all = [
-      'queued started thinking tool_call tool_result agent_spawn skill_invoke permission_denied',
-      'token token retry result',
-    ].flatMap((line) => line.split(' '));
-
-    it('come in order, numbered without a gap, with what happened in them', async () => {
-      executor.script = busy;
-      const { body } = await post({ description: 'x' });
-      const stream = await get(`/v1/tasks/${body.id}/events`);
-      expect(stream.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
-      const events = eventsOf(stream.text);
-      expect(events.map(({ type }) => type)).toEqual(all);
-      expect(events.map(({ seq }) => seq)).toEqual(all.map((_, index) => index + 1));
-      expect(stream.text).toContain(`id: 2\nevent: started\ndata: {`);
-      const task = { task_id: body.id, timestamp: expect.stringMatching(/^2.*Z$/) };
-      const expected: Record<number, object> = {
-        0: { type: 'queued', seq: 1, position: 1, ...task },
-        3: {
-          ...{ type: 'tool_call', seq: 4, tool_use_id: 't1', tool: 'Read', ...task },
-          arguments: { file_path: 'a\ufffdb\ufffd' },
-        },
-        5: { type: 'agent_spawn', seq: 6, tool_use_id: 't2', agent: 'auditor', reason: 'why', ...task },
-        6: {
-          ...{ type: 'skill_invoke', seq: 7, tool_use_id: 't3', skill: 'changelog', input: 'all' },
-          ...{ agent: 'auditor', ...task },
-        },
-        7: {
-          ...{ type: 'permission_denied', seq: 8, tool_use_id: 't4', tool: 'Bash', item: 'tool:Bash' },
-          ...{ rule: 'tier:free', message: 'no', ...task },
-        },
-        8: { type: 'token', seq: 9, content: 'abc', ...task },
-        10: { type: 'retry', seq: 11, attempt: 1, upstream_status: 529, ...task },
-      };
-      for (const [index, event] of Object.entries(expected)) expect(events[Number(index)]).toEqual(event);
-      expect(events[4].result).toMatch(/^x{16384}… \[33616 characters more\]$/);
-      expect(events.at(-1)).toMatchObject({
-        ...{ status: 'succeeded', summary: 'abcd\ufffd', result: { output: 'abcd\ufffd' } },
-        ...{ error: null, artifacts: [], usage: expect.anything(), cost_usd: expect.anything() },
-      });
-      const shown = await finished(body.id);
-      expect(shown.denials).toEqual([{ tool: 'Bash', item: 'tool:Bash', rule: 'tier:free', message: 'no' }]);
-      expect(shown.execution_log.map(({ type }: any) => type)).toEqual(
-        all.filter((type) => type !== 'token' && type !== 'thinking'),
-      );
-      const audited = await installation.sql.query(
-        "SELECT type, target, diff FROM audit_events WHERE type LIKE 't%' AND (diff ->> 'task' = $1 OR target ->> 'id' = $1) ORDER BY seq",
-        [body.id],
-      );
-      expect(audited.rows.map(({ type, target }) => [type, target.kind, target.id])).toEqual([
-        ['task.created', 'task', body.id],
-        ['tool.called', 'tool', 'Read'],
-        ['tool.called', 'agent', 'auditor'],
-        ['tool.called', 'skill', 'changelog'],
-        ['tool.denied', 'tool', 'Bash'],
-        ['task.ended', 'task', body.id],
-      ]);
-    });
-
-    it('go on after the last one that was seen, without gap or repeat', async () => {
-      executor.script = busy;
-      const { body } = await post({ description: 'x' });
-      await until(async () => (await get(`/v1/tasks/${body.id}`)).body.execution_log.length > 5);
-      const late = get(`/v1/tasks/${body.id}/events?after=9`);
-      const resumed = get(`/v1/tasks/${body.id}/events?after=0`, { 'last-event-id': '5' });
-      expect(told((await late).text)).toEqual(all.map((type, index) => [type, index + 1]).slice(9));
-      expect(told((await resumed).text)).toEqual(all.map((type, index) => [type, index + 1]).slice(5));
-      expect((await get(`/v1/tasks/${body.id}/events?after=12`)).text).toBe('');
-      expect((await get(`/v1/tasks/${body.id}/events?after=999`)).text).toBe('');
-    });
-
-    it('come as pages of JSON to who asks for that', async () => {
-      executor.script = busy;
-      const { body } = await post({ description: 'x' }, '/v1/task');
-      const json = { accept: 'application/json' };
-      const first = await get(`/v1/tasks/${body.id}/events?limit=7`, json);
-      expect(first.body).toMatchObject({ has_more: true, next_cursor: '7' });
-      const rest = await get(`/v1/tasks/${body.id}/events?limit=7&cursor=${first.body.next_cursor}`, json);
-      expect(rest.body).toMatchObject({ has_more: false, next_cursor: null });
-      expect([...first.body.data, ...rest.body.data].map(({ type }) => type)).toEqual(all);
-    });
+    const { key } = await service.app.get(KeysService).create(operatorPrincipal(), input);
+    const ask = { description: 'Try', files: FILES, allow_tools: ['Read'] };
+    const { body } = await service.post('/v1/task', ask, key);
+    expect([body.status, body.result.output]).toEqual(['succeeded', 'Went on.']);
+    expect(body.denials.map(({ item, rule }: any) => [item, rule])).toEqual([
+      ['agent:test-writer', 'key'],
+      ['agent:general-purpose', expect.any(String)],
+      ['tool:Bash', 'request'],
+    ]);
+    const types = body.execution_log.map(({ type }: { type: string }) => type);
+    expect(types.filter((type: string) => type === 'permission_denied')).toHaveLength(3);
+    expect(await audited('tool.denied', 'granted')).toHaveLength(3);
+    expect(body.artifacts).toEqual([]);
   });
 
-  describe('that are cancelled', () => {
-    it('end within the answer, keep what they had said, and cannot be cancelled again', async () => {
-      executor.script = async function* (spec, signal) {
-        yield { type: 'started', model: spec.model };
-        yield { type: 'token', content: 'half' };
-        await waited(30_000, signal);
-        yield ended({ status: 'cancelled', text: 'half' });
-      };
-      const { body } = await post({ description: 'x' });
-      await until(async () => (await get(`/v1/tasks/${body.id}`)).body.started_at);
-      const cancelled = await call(server, key, 'POST', `/v1/tasks/${body.id}/cancel`);
-      expect(cancelled.status).toBe(200);
-      expect(cancelled.body).toMatchObject({ status: 'cancelled', error: null, result: { output: 'half' } });
-      const again = await call(server, key, 'POST', `/v1/tasks/${body.id}/cancel`);
-      expect([again.status, again.body.error.code, again.body.error.details]).toEqual([
-        409,
-        'conflict',
-        { status: 'cancelled' },
-      ]);
-    });
-
-    it('end at once while they wait', async () => {
-      const free = await installation.key(server, 'free');
-      executor.script = answering('x', 3_000);
-      const submit = () =>
-        call(server, free.key, 'POST', '/v1/tasks', { body: { description: 'x' } }).then(
-          ({ body }) => body.id,
-        );
-      const [first, second] = [await submit(), await submit()];
-      await until(async () => (await call(server, free.key, 'GET', `/v1/tasks/${first}`)).body.started_at);
-      expect((await call(server, free.key, 'GET', `/v1/tasks/${second}`)).body).toMatchObject({
-        ...{ status: 'queued', queue_position: 1, started_at: null },
-      });
-      const { body } = await call(server, free.key, 'POST', `/v1/tasks/${second}/cancel`);
-      expect(body).toMatchObject({ status: 'cancelled', started_at: null, queue_position: null });
-      expect(body.execution_log.map(({ type, seq }: any) => [type, seq])).toEqual([
-        ['queued', 1],
-        ['result', 2],
-      ]);
-      await call(server, free.key, 'POST', `/v1/tasks/${first}/cancel`);
-      await until(async () => {
-        const { rows } = await installation.sql.query('SELECT * FROM pgboss.job');
-        return rows.length === 0;
-      });
-    });
-  });
-
-  it('fail with what the run failed with, and keep its partial result', async () => {
-    executor.script = async function* () {
-      yield ended({ status: 'failed', code: 'max_turns', cause: 'a secret path', text: 'so far' } as never);
+  it('keeps a named workspace for the project, and for no other', async () => {
+    service.model.script = turns([
+      uses('Bash', { command: 'ls /workspace; echo more >> /workspace/log.txt' }),
+      { text: 'ok' },
+    ]);
+    const { key } = await service.key('enterprise', 'keeper');
+    const stranger = await service.key('enterprise', 'stranger');
+    const ask = { description: 'Append', workspace: 'shared-name' };
+    const listed = async (by: string) => {
+      const { body } = await service.post('/v1/task', ask, by);
+      expect(body.status).toBe('succeeded');
+      return body.execution_log.find(({ type }: { type: string }) => type === 'tool_result').result;
     };
-    const { body } = await post({ description: 'x' }, '/v1/task');
+    expect(await listed(key)).not.toContain('log.txt');
+    expect(await listed(key)).toContain('log.txt');
+    expect(await listed(stranger.key)).not.toContain('log.txt');
+  });
+
+  it('gives structured output, and stops at max_turns with what it has', async () => {
+    service.model.script = turns([uses('StructuredOutput', { passwords: 1 }), { text: 'One.' }]);
+    const { key } = await service.key();
+    const output_schema = {
+      type: 'object',
+      properties: { passwords: { type: 'integer' } },
+      required: ['passwords'],
+    };
+    const structured = await service.post('/v1/task', { description: 'Count', output_schema }, key);
+    expect(structured.body).toMatchObject({
+      status: 'succeeded',
+      result: { structured_output: { passwords: 1 } },
+    });
+
+    service.model.script = () => ({ text: 'Again.', ...uses('Read', { file_path: '/workspace/README.md' }) });
+    const ask = { description: 'Loop', files: FILES, max_turns: 2 };
+    const { body } = await service.post('/v1/task', ask, key);
     expect(body).toMatchObject({
-      ...{ status: 'failed', result: { output: 'so far' } },
-      error: { code: 'max_turns', type: 'invalid_request_error', details: {} },
-    });
-    expect(JSON.stringify(body)).not.toContain('secret path');
-    executor.script = async function* () {
-      yield ended({ status: 'timed_out' });
-    };
-    expect((await post({ description: 'x' }, '/v1/task')).body).toMatchObject({
-      ...{ status: 'timed_out', result: null, error: { code: 'deadline_exceeded' } },
+      status: 'failed',
+      error: { code: 'max_turns' },
+      result: { output: 'Again.' },
     });
   });
 
-  it('are the same task for the same idempotency key', async () => {
-    const headers = { 'idempotency-key': 'once-1' };
-    const first = await post({ description: 'once' }, '/v1/tasks', headers);
-    const again = await post({ description: 'once' }, '/v1/tasks?wait=true', headers);
-    expect([again.status, again.body.id]).toEqual([200, first.body.id]);
-    expect(again.headers.get('idempotent-replayed')).toBe('true');
-    expect((await post({ description: 'other' }, '/v1/tasks', headers)).status).toBe(422);
+  it('ends by cancel and by deadline within 3 s, with everything that it started', async () => {
+    service.model.script = turns([
+      { text: 'Sleeping.', ...uses('Bash', { command: 'setsid sleep 300 & sleep 300' }) },
+    ]);
+    const { key } = await service.key();
+    const made = await service.post('/v1/tasks', { description: 'Sleep' }, key);
+    const path = `/v1/tasks/${made.body.id}`;
+    for (;;) {
+      const { execution_log: log } = await (await get(path, key)).json();
+      if (log.some(({ type }: { type: string }) => type === 'tool_call')) break;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    const startedAt = Date.now();
+    const cancelled = await service.post(`${path}/cancel`, {}, key);
+    expect([cancelled.status, cancelled.body.status]).toEqual([200, 'cancelled']);
+    expect(Date.now() - startedAt).toBeLessThan(3_000);
+    expect(cancelled.body.result.output).toBe('Sleeping.');
+    expect((await service.post(`${path}/cancel`, {}, key)).status).toBe(409);
+
+    const late = await service.post('/v1/task', { description: 'Sleep', timeout: 3 }, key);
+    expect(late.body).toMatchObject({ status: 'timed_out', result: { output: 'Sleeping.' } });
   });
 
-  it('are listed newest first, page by page, for their project only', async () => {
-    const { key: mine } = await installation.key(server, 'enterprise', 'listing');
-    const ids: string[] = [];
-    for (let count = 0; count < 5; count += 1) {
-      const { body } = await call(server, mine, 'POST', '/v1/tasks', { body: { description: `${count}` } });
-      ids.unshift(body.id);
-    }
-    const seen: string[] = [];
-    let cursor = '';
-    do {
-      const { body } = await call(server, mine, 'GET', `/v1/tasks?limit=2${cursor}`);
-      seen.push(...body.data.map(({ id }: any) => id));
-      expect(body.data[0].execution_log).toBeUndefined();
-      expect(body.has_more).toBe(body.next_cursor !== null);
-      cursor = body.next_cursor && `&cursor=${body.next_cursor}`;
-    } while (cursor);
-    expect(seen).toEqual(ids);
-    const failed = await call(server, mine, 'GET', '/v1/tasks?status=failed');
-    expect(failed.body).toEqual({ data: [], has_more: false, next_cursor: null });
-  });
-
-  it('are not there for another project', async () => {
-    const { body } = await post({ description: 'mine' });
-    const { key: other } = await installation.key(server, 'enterprise', 'other-app');
-    const strip = ({ status, body: answer }: any) => ({ status, ...answer, request_id: null });
-    for (const [method, path] of [
-      ['GET', ''],
-      ['POST', '/cancel'],
-      ['GET', '/events'],
-    ] as const) {
-      const theirs = await call(server, other, method, `/v1/tasks/${body.id}${path}`);
-      const nobodys = await call(server, other, method, `/v1/tasks/task_${'0'.repeat(32)}${path}`);
-      expect(theirs.status).toBe(404);
-      expect(strip(theirs)).toEqual(strip(nobodys));
-    }
-    expect((await finished(body.id)).status).toBe('succeeded');
+  it('stops at its cost limit between two model calls', async () => {
+    service.model.script = () => ({
+      ...{ text: 'On and on.', inputTokens: 1_000, outputTokens: 3_000 },
+      ...uses('Read', { file_path: '/workspace/README.md' }),
+    });
+    const { key } = await service.key();
+    const ask = { description: 'Spend', files: FILES, model: 'haiku', max_cost: 0.08 };
+    const { body } = await service.post('/v1/task', ask, key);
+    expect([body.status, body.error.code]).toEqual(['budget_exceeded', 'budget_exceeded']);
+    expect(body.cost_usd).toBeLessThanOrEqual(0.08);
+    expect(service.model.journal.length).toBeGreaterThan(1);
   });
 });

@@ -2,8 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { INestApplicationContext } from '@nestjs/common';
 import pg from 'pg';
 import { ArtifactsRepository, ArtifactStore } from '@app/tasks';
+
+/** What gives a part of the service by its class. */
+type Container = Pick<INestApplicationContext, 'get'>;
+type CollectedArtifact = Parameters<ArtifactsRepository['insert']>[1][number];
 
 export const newTaskId = () => `task_${randomUUID().replaceAll('-', '')}`;
 
@@ -32,7 +37,7 @@ export class ArtifactRows {
 
   /** As if a run had left it: a copy in the store and its row. */
   async keep(
-    app: { get<T>(token: new (...args: never[]) => T, options?: { strict: boolean }): T },
+    app: Container,
     taskId: string,
     path: string,
     content: Buffer | string,
@@ -45,7 +50,24 @@ export class ArtifactRows {
     await file.close();
     await rm(source);
     const artifact = { ...kept!, ...row };
-    await app.get(ArtifactsRepository, { strict: false }).insert(taskId, [artifact]);
+    await this.insert(app, taskId, [artifact]);
     return artifact;
+  }
+
+  async insert(app: Container, taskId: string, artifacts: CollectedArtifact[]): Promise<void> {
+    await app.get(ArtifactsRepository, { strict: false }).insert(taskId, artifacts);
+  }
+
+  async setSize(taskId: string, path: string, bytes: number): Promise<void> {
+    await this.client.query('UPDATE task_artifacts SET size_bytes = $3 WHERE task_id = $1 AND path = $2', [
+      ...[taskId, path, bytes],
+    ]);
+  }
+
+  /** Says of an artifact what no run could have left. */
+  async setPath(taskId: string, path: string, hostile: string): Promise<void> {
+    await this.client.query('UPDATE task_artifacts SET path = $3 WHERE task_id = $1 AND path = $2', [
+      ...[taskId, path, hostile],
+    ]);
   }
 }

@@ -8,6 +8,7 @@ import { type DatabaseHandle, InstanceLock, migrate, requireSameSecrets, startDa
 import { CredentialHealth, Sandbox } from '@app/executor';
 import type { BannerFacts } from './banner.js';
 import { createApp } from './create-app.js';
+import { DEMO_PROJECT } from './demo/demo-sample.js';
 import { Draining } from './draining.js';
 
 export interface ServeOptions {
@@ -49,6 +50,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     const app = await createApp(config, database.url, { draining });
     undo.push(() => app.close());
     undo.push(() => void (draining.hasBegun = true));
+    await demo?.placeSample(app);
     await listen(app, config);
     return { facts: await factsOf(app, config, database), stop };
   } catch (error) {
@@ -94,7 +96,7 @@ async function factsOf(
 }
 
 async function demoKey(app: NestExpressApplication): Promise<string> {
-  const input = { project: 'demo', name: 'demo', tier: 'enterprise', expiresInSeconds: DAY_SECONDS };
+  const input = { project: DEMO_PROJECT, name: 'demo', tier: 'enterprise', expiresInSeconds: DAY_SECONDS };
   return (await app.get(KeysService, { strict: false }).create(operatorPrincipal(), input)).key;
 }
 

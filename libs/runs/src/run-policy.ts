@@ -21,7 +21,7 @@ type PolicyRequest = Pick<RunRequest, 'kind' | 'model' | 'timeoutSeconds' | 'max
 };
 
 /** What a run gets. Refusals name each thing that was asked for and the rule that refused it. */
-interface RunRights {
+export interface RunRights {
   policy: EffectivePolicy;
   refusals: Refusal[];
   /** For a task: the same policy as the executor takes it. */

@@ -1,14 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type AbandonedRun, nanoToUsd, RunAccount, usdToNano } from '@app/budgets';
 import { Clock, CURRENT_MODELS, type ModelFamily, newId, type Principal } from '@app/common';
-import { CliExecutor, type Outcome } from '@app/executor';
+import { type AgenticSpec, CliExecutor, type Outcome } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
+import { agenticSpec } from './agentic-spec.js';
 import { LiveRuns, type StopReason } from './live-runs.js';
 import { concurrencyLimited, RunBook } from './run-book.js';
 import { runFailure, stopped } from './run-failure.js';
 import { RunLine } from './run-line.js';
 import { RunMeans } from './run-means.js';
-import { RunPolicy } from './run-policy.js';
+import { RunPolicy, type RunRights } from './run-policy.js';
 import { RunStopwatch } from './run-stopwatch.js';
 import type { Run, RunProgress, RunRequest, RunResult } from './run.js';
 
@@ -19,6 +20,7 @@ interface Admitted {
   principal: Principal;
   request: RunRequest;
   policy: EffectivePolicy;
+  agentic?: AgenticSpec;
   stop: AbortController;
   watch: RunStopwatch;
   finish: () => void;
@@ -47,9 +49,7 @@ export class Runs {
    * what refuses it, and a denial is audited.
    */
   async authorise(principal: Principal, request: RunRequest): Promise<EffectivePolicy> {
-    this.means.require(request.kind);
-    const { policy, refusals } = await this.policy.for(principal, request);
-    if (refusals.length > 0) await this.book.refuse(principal, request, refusals);
+    const { policy } = await this.rights(principal, request);
     return policy;
   }
 
@@ -60,7 +60,8 @@ export class Runs {
 
   /** Throws `AppError` before anything is spent. `signal` = the caller went away. */
   async start(principal: Principal, request: RunRequest, signal: AbortSignal): Promise<Run> {
-    const policy = await this.authorise(principal, request);
+    const rights = await this.rights(principal, request);
+    const { policy } = rights;
     if (this.live.countOf(principal.keyId) >= policy.concurrentRuns)
       throw concurrencyLimited(policy.concurrentRuns);
     const id = newId('run');
@@ -90,12 +91,20 @@ export class Runs {
         metadata: request.metadata,
         maxCostNano: usdToNano(policy.maxCostUsd),
       });
-      const run = { id, model, principal, request, policy, stop, watch, finish };
+      const agentic = agenticSpec(rights, request.agentic);
+      const run = { id, model, principal, request, policy, agentic, stop, watch, finish };
       return { id, model, policy, events: this.execute(run) };
     } catch (error) {
       finish();
       throw stop.signal.aborted ? stopped(stop.signal.reason as StopReason) : error;
     }
+  }
+
+  private async rights(principal: Principal, request: RunRequest): Promise<RunRights> {
+    this.means.require(request.kind);
+    const rights = await this.policy.for(principal, request);
+    if (rights.refusals.length > 0) await this.book.refuse(principal, request, rights.refusals);
+    return rights;
   }
 
   private async *execute(run: Admitted): AsyncGenerator<RunProgress> {
@@ -108,6 +117,7 @@ export class Runs {
       sampling: run.request.sampling,
       limits: { deadlineMs: run.policy.timeoutSeconds * 1000 },
       meter: account,
+      agentic: run.agentic,
     };
     let outcome: Outcome = { status: 'cancelled', text: '', cliCostUsd: null };
     let result: RunResult;

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+export const DEMO_PROJECT = 'demo';
 /** The workspace of the demo's project that tasks can work on. */
 export const SAMPLE_WORKSPACE = 'sample';
 

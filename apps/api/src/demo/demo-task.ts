@@ -12,7 +12,7 @@ interface Turn {
 /** Stands in the prompt that the script gives its subagent, by which it knows the subagent's turns. */
 const AUDIT = 'Audit this file for secrets and injections';
 const REPORT = 'SECURITY-REPORT.md';
-const SUSPECTS = 'password|secret|eval\\(|os\\.system';
+const SUSPECTS = 'PASSWORD|SECRET|eval\\(|os\\.system';
 
 const uses = (name: string, input: object, content = ''): Turn => ({
   content,
@@ -29,9 +29,12 @@ export function demoTaskTurn(asked: Asked): Turn {
 
 function taskSteps(file: string | undefined, tools: Set<string>): Turn[] {
   const steps: [string, Turn][] = [
-    ['Grep', uses('Grep', { pattern: SUSPECTS, '-i': true }, 'First I look for the usual suspects.')],
+    ['Grep', uses('Grep', { pattern: SUSPECTS, glob: '*.py' }, 'First I look for the usual suspects.')],
     ['Read', uses('Read', { file_path: file ?? 'README.md' })],
-    ['Bash', uses('Bash', { command: 'find . -type f | sort | xargs wc -l' }, 'How big is it?')],
+    [
+      'Bash',
+      uses('Bash', { command: `rm -f ${REPORT}; find . -type f | sort | xargs wc -l` }, 'How big is it?'),
+    ],
     [
       'Agent',
       uses('Agent', {

@@ -16,7 +16,12 @@ const ALWAYS = {
   includePartialMessages: true,
   verbatimPrompts: true,
   extraArgs: { restricted: null },
-  settings: { blockReadsOutsideWorkingDirectories: true, blockWritesOutsideWorkingDirectories: true },
+  settings: {
+    blockReadsOutsideWorkingDirectories: true,
+    blockWritesOutsideWorkingDirectories: true,
+    disableSkillShellExecution: true,
+    disableBundledSkills: true,
+  },
 } as const satisfies Options;
 
 export function sdkOptions(

@@ -65,7 +65,8 @@ export function insideCommand({ args, broker, limits, workspace: dir }: BoxSpec)
   return [
     ...['prlimit', `--nproc=${limits.processes}`, `--fsize=${largestFile}`],
     ...[`--nofile=${OPEN_FILES}`, '--core=0', '--'],
-    ...['bash', '-c', `${CLOSE_INHERITED}${bridge}exec "$@"`, 'bash', place.BOX_PROGRAM, ...args],
+    // Else bash, which sees a socket for its stdin, takes itself for a remote login and reads its settings.
+    ...['bash', '--norc', '-c', `${CLOSE_INHERITED}${bridge}exec "$@"`, 'bash', place.BOX_PROGRAM, ...args],
   ];
 }
 

@@ -1,7 +1,7 @@
 import { execFile, spawn, type StdioOptions } from 'node:child_process';
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { chmod, chown, lchown, lstat } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { childEnvironment } from '@app/config';
 import { type BoxFiles, makeBoxFiles } from './box-files.js';
@@ -41,6 +41,7 @@ export class BubblewrapSandbox extends Sandbox {
   private readonly account: HostAccount | undefined = boxAccount();
   private readonly files: BoxFiles;
   private readonly node: string | undefined;
+  private readonly bubblewrap = whereIs('bwrap');
   private readonly watchdogs = new WeakMap<SandboxedProcess, BoxWatchdog>();
 
   /** `folder` is the service's own: the box's account passes through it, and nobody else writes there. */
@@ -95,7 +96,7 @@ export class BubblewrapSandbox extends Sandbox {
     const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', 'pipe', ...inherited];
     const fixed = ['--json-status-fd', '3', '--args', '4', '--seccomp', '5'];
     try {
-      const child = spawn('bwrap', [...fixed, '--', ...insideCommand(box)], {
+      const child = spawn(this.bubblewrap, [...fixed, '--', ...insideCommand(box)], {
         // Names the run in the process table: after a crash its owner is known by it.
         cwd: box.folder.root,
         env: { ...environment(), ...box.env },
@@ -128,8 +129,12 @@ export class BubblewrapSandbox extends Sandbox {
   }
 
   private program(path: string): string {
-    if (!isAbsolute(path)) throw new Error('only a program of its own can be run in a box, not a script');
-    return programFor(this.account, path, join(this.folder, 'programs'));
+    try {
+      return programFor(this.account, path, join(this.folder, 'programs'));
+    } catch {
+      // Not there, or nobody's to read: bubblewrap says so, and the run fails as one of a CLI that is missing.
+      return path;
+    }
   }
 
   /** Only what is the service's: what the box made itself is the account's already. Follows no link. */
@@ -138,6 +143,13 @@ export class BubblewrapSandbox extends Sandbox {
     const args = ['-RhP', '--from=0', `${uid}:${gid}`, '--', folder];
     await run('chown', args, { env: childEnvironment(), timeout: GIVE_TIMEOUT_MS });
   }
+}
+
+/** By the service's own PATH: the box's is another. */
+function whereIs(program: string): string {
+  const folders = (childEnvironment().PATH ?? '').split(delimiter);
+  const paths = folders.map((folder) => join(folder, program));
+  return paths.find((path) => existsSync(path)) ?? join(folders[0] ?? '/usr/bin', program);
 }
 
 function environment(): Record<string, string> {

@@ -28,7 +28,9 @@ describe('the folders of runs', () => {
   it('are of the owner alone, and gone after the run', async () => {
     const folder = await folders.make('run_1');
     expect(((await stat(folder.configDir)).mode & 0o777).toString(8)).toBe('700');
-    expect(((await stat(base)).mode & 0o777).toString(8)).toBe('700');
+    expect(((await stat(folder.root)).mode & 0o777).toString(8)).toBe('700');
+    // Passed through by the account of the boxes, listed by nobody.
+    expect(((await stat(base)).mode & 0o777).toString(8)).toBe('711');
     await folders.remove(folder);
     await folders.removeOwn();
     await expect(readdir(base)).rejects.toThrow('ENOENT');

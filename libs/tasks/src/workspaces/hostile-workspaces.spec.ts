@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import {
   chmod,
   lstat,
@@ -32,6 +31,7 @@ const asRoot = process.getuid?.() === 0 ? it : it.skip;
 describe('a hostile workspace', () => {
   let test: TestWorkspaces;
   let outside: string;
+  let stopSwapping: (() => Promise<void>) | undefined;
 
   beforeEach(async () => {
     test = await startTestWorkspaces();
@@ -39,6 +39,7 @@ describe('a hostile workspace', () => {
     await writeFile(join(outside, 'precious.txt'), 'precious');
   });
   afterEach(async () => {
+    await stopSwapping?.();
     expect(await readdir(outside)).toEqual(['precious.txt']);
     expect(await readFile(join(outside, 'precious.txt'), 'utf8')).toBe('precious');
     await rm(outside, { recursive: true });
@@ -156,14 +157,13 @@ describe('a hostile workspace', () => {
 
     it('gives nothing from outside while a folder and a link are swapped under it', async () => {
       const workspace = await test.prepare();
-      const swapping = await startSwapping(workspace.dir, 'sub', outside);
+      stopSwapping = await startSwapping(workspace.dir, 'sub', outside);
       await writeFile(join(workspace.dir, 'plain.txt'), 'x');
       for (let round = 0; round < 100; round += 1) {
         const paths = (await workspace.collect()).artifacts.map(({ path }) => path);
         expect(paths.filter((path) => path !== 'plain.txt')).toEqual([]);
       }
-      swapping.kill('SIGKILL');
-      await once(swapping, 'exit');
+      await stopSwapping?.();
       await workspace.release();
     }, 60_000);
   });
@@ -235,7 +235,7 @@ describe('a hostile workspace', () => {
 
     it('nothing lands outside while a folder and a link are swapped under it', async () => {
       const first = await test.prepare({ workspace: 'w' });
-      const swapping = await startSwapping(first.dir, 'sub', outside);
+      stopSwapping = await startSwapping(first.dir, 'sub', outside);
       let refused = 0;
       for (let round = 0; round < 300; round += 1) {
         const files = [input('sub/precious.txt', 'overwritten'), input(`sub/${round}.txt`)];
@@ -244,8 +244,7 @@ describe('a hostile workspace', () => {
         await workspace?.release();
       }
       expect(refused).toBeLessThan(300);
-      swapping.kill('SIGKILL');
-      await once(swapping, 'exit');
+      await stopSwapping?.();
       await first.release();
     }, 60_000);
   });
