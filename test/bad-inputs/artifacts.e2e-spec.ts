@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -167,6 +168,7 @@ describe('names of artifacts', () => {
     }
     expect(paths.size).toBe(1_000);
     await workspace.release();
+    expect(existsSync(workspace.dir)).toBe(false);
     await rm(join(service.config.blobDir, 'artifacts', task), { recursive: true });
   }, 120_000);
 });

@@ -222,7 +222,8 @@ describe('workspaces', () => {
     });
 
     it('has nothing to do where no task ever ran', async () => {
-      await expect(test.workspaces.sweep(async () => false)).resolves.toBeUndefined();
+      await test.workspaces.sweep(async () => false);
+      await expect(readdir(test.blobDir)).rejects.toThrow('ENOENT');
     });
   });
 });
