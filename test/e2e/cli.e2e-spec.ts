@@ -123,6 +123,7 @@ describe('claude-api, as its user runs it', () => {
     ['a bad number', ['complete', 'x', '--max-tokens', '1e3'], '--max-tokens must be a whole number'],
     ['a bad duration', ['keys', 'create', '--expires-in', '30'], '--expires-in must be a number and a unit'],
     ['a bad tier', ['keys', 'create', '--project-id', 'a', '--profile', 'gold'], 'tier must be one of free'],
+    ['nobody to explain a policy for', ['policy', 'explain'], '--key or --tier is needed'],
     ['nothing to change', ['keys', 'update', 'key_1'], 'nothing to change'],
   ])('refuses %s with exit code 2 and one line', async (_, args, line) => {
     const { code, stdout, stderr } = await cli(...args);
@@ -138,6 +139,36 @@ describe('claude-api, as its user runs it', () => {
       type: 'error',
       error: { type: 'not_found_error', code: 'not_found' },
     });
+  });
+
+  it('explains what a task would get, and by which rule not', async () => {
+    const folder = resolve(__dirname, '../fixtures/claude-config');
+    const explain = (...args: string[]) =>
+      runCli({ ...env, CLAUDE_CONFIG_DIR: folder }, ['policy', 'explain', ...args]);
+    const project = ['--project-id', 'p', '--profile', 'pro', '--allow-agent', 'test-writer'];
+    const created = await cli('keys', 'create', '--json', ...project);
+    const { kid } = JSON.parse(created.stdout);
+    const asked = ['--allow-tool', 'Read', 'Bash', '--allow-agent', 'test-writer'];
+    const allowed = await explain('--key', kid, ...asked, '--json');
+    expect({ ...allowed, stdout: JSON.parse(allowed.stdout) }).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: {
+        allowed: true,
+        effective_policy: { tools: ['Read', 'Bash'], agents: ['test-writer'] },
+        refusals: [],
+      },
+    });
+    const refused = await explain('--tier', 'free', '--allow-tool', 'Bash', '--allow-agent', 'none');
+    expect(refused).toMatchObject({ code: 1, stderr: '' });
+    expect(refused.stdout).toContain('refused by tier:free: the tier free does not allow the tool Bash');
+    const misspelt = await explain('--tier', 'pro', '--allow-tool', 'bash', '--json');
+    expect(misspelt.code).toBe(2);
+    expect(JSON.parse(misspelt.stdout).error).toMatchObject({
+      code: 'invalid_request',
+      param: 'allow_tools.0',
+    });
+    expect(misspelt.stderr).toContain('did you mean Bash?');
   });
 
   it('knows tiers, settings and the schema without a server', async () => {

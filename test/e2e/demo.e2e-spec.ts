@@ -25,19 +25,44 @@ describe('serve --demo', () => {
   });
   afterAll(() => cleanUp(home, [server]));
 
-  const complete = (body: object) =>
-    fetch(`${server.url}/v1/completions`, {
+  const complete = (body: object) => post('/v1/completions', body);
+  const post = (path: string, body: object) =>
+    fetch(server.url + path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
       body: JSON.stringify(body),
     });
 
-  it('prints a key and three lines to paste: a completion, a stream and an error', () => {
+  it('prints a key and four lines to paste: a completion, a stream, a task and an error', () => {
     expect(server.output.toLowerCase()).toContain('demo');
     const pasted = server.output.split('\n').filter((line) => line.trim().startsWith('curl '));
-    expect(pasted).toHaveLength(3);
-    expect(pasted.every((line) => line.includes(`:${server.port}/v1/completions`))).toBe(true);
+    const routes = pasted.map((line) => /:\d+\/v1\/(\S+)/.exec(line)?.[1]);
+    expect(routes).toEqual(['completions', 'completions', 'task', 'completions']);
+    expect(pasted.every((line) => line.includes(`:${server.port}/v1/`))).toBe(true);
     expect(pasted[1]).toContain('"stream":true');
+  });
+
+  it('works on a task with real tools, twice: greps, reads, runs Bash, sends an auditor, leaves a report', async () => {
+    for (const time of ['first', 'second']) {
+      const task: any = await (
+        await post('/v1/task', { description: `Audit, the ${time} time`, workspace: 'sample' })
+      ).json();
+      expect(task).toMatchObject({ status: 'succeeded', error: null, denials: [] });
+      expect(task.result.summary).toContain('app/login.py');
+      const said = task.execution_log.map((event: any) =>
+        `${event.type} ${event.tool ?? event.agent ?? ''}`.trim(),
+      );
+      expect(said).toEqual(
+        expect.arrayContaining([
+          'tool_call Grep',
+          'tool_call Read',
+          'tool_call Bash',
+          'agent_spawn security-auditor',
+        ]),
+      );
+      expect(task.execution_log.filter(({ status }: any) => status === 'error')).toEqual([]);
+      expect(task.artifacts.map(({ path }: any) => path)).toEqual(['SECURITY-REPORT.md']);
+    }
   });
 
   it('answers a completion through the real CLI, and says that it is a demo', async () => {

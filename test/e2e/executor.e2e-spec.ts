@@ -77,7 +77,8 @@ describe('the CLI executor, with the real CLI', () => {
   }
   const foldersLeft = async () => {
     const owners = await readdir(join(tmpdir(), `claude-api-${config.instanceId}`));
-    return readdir(join(tmpdir(), `claude-api-${config.instanceId}`, owners[0] ?? ''));
+    const left = await readdir(join(tmpdir(), `claude-api-${config.instanceId}`, owners[0] ?? ''));
+    return left.filter((name) => name.startsWith('run_'));
   };
 
   it('streams the answer token by token and meters it', async () => {

@@ -5,11 +5,6 @@ import { join } from 'node:path';
 import type { INestApplicationContext } from '@nestjs/common';
 import pg from 'pg';
 import { ArtifactsRepository, ArtifactStore } from '@app/tasks';
-import { Artifacts6000 } from '../../libs/database/src/migrations/6000-artifacts.js';
-
-/** The columns of a task that have no default. */
-const TASKS = `CREATE TABLE tasks (id text COLLATE "C" PRIMARY KEY, project text, key_id text, tier text,
-  description text, model text, effective_policy jsonb)`;
 
 /** What gives a part of the service by its class. */
 type Container = Pick<INestApplicationContext, 'get'>;
@@ -24,11 +19,6 @@ export class ArtifactRows {
   static async open(databaseUrl: string): Promise<ArtifactRows> {
     const client = new pg.Client(databaseUrl);
     await client.connect();
-    const { rows } = await client.query(
-      "SELECT to_regclass('tasks') IS NULL AS tasks, to_regclass('task_artifacts') IS NULL AS artifacts",
-    );
-    if (rows[0].tasks) await client.query(TASKS);
-    if (rows[0].artifacts) await new Artifacts6000().up(client as never);
     return new ArtifactRows(client);
   }
 

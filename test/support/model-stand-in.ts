@@ -110,62 +110,70 @@ const EMPTY_BLOCK: Record<string, object> = {
   thinking: { type: 'thinking', thinking: '', signature: '' },
 };
 
+type Send = (type: string, data: object) => void;
+
 async function answer(request: UpstreamRequest, response: ServerResponse, script: ScriptedAnswer) {
   if (script.hang) return;
   if (script.status) return fail(response, script.status, script);
-  const send = (type: string, data: object) =>
+  const send: Send = (type, data) =>
     response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`);
   response.writeHead(200, { 'content-type': 'text/event-stream' });
-  const usage = script.withoutUsage
-    ? undefined
-    : { input_tokens: script.inputTokens ?? 12, output_tokens: 1 };
-  const message = { id: 'msg_1', type: 'message', role: 'assistant', model: request.body.model };
+  const told = <T>(usage: T) => (script.withoutUsage ? undefined : usage);
+  const usage = told({ input_tokens: script.inputTokens ?? 12, output_tokens: 1 });
+  const id = `msg_${randomBytes(9).toString('hex')}`;
+  const message = { id, type: 'message', role: 'assistant', model: request.body.model };
   send('message_start', {
     message: { ...message, content: [], stop_reason: null, stop_sequence: null, usage },
   });
-  const blocks = [
-    ...(script.thinking ? [{ type: 'thinking', text: script.thinking }] : []),
-    // A model that calls tools may say nothing.
-    ...(script.tools && !script.text
-      ? []
-      : [{ type: 'text', text: script.text ?? 'Hello from the stand-in' }]),
-  ];
-  for (const [index, { type, text }] of blocks.entries()) {
-    send('content_block_start', { index, content_block: EMPTY_BLOCK[type] });
-    const size = Math.ceil(text.length / (script.chunks ?? 3)) || 1;
-    for (let start = 0, sent = 0; start < text.length; start += size, sent += 1) {
-      if (sent === script.cutAfterChunks) return void response.destroy();
-      const piece = text.slice(start, start + size);
-      const delta =
-        type === 'thinking'
-          ? { type: 'thinking_delta', thinking: piece }
-          : { type: 'text_delta', text: piece };
-      send('content_block_delta', { index, delta });
-      if (script.chunkDelayMs) await new Promise((resolve) => setTimeout(resolve, script.chunkDelayMs));
-      if (response.destroyed) return;
-    }
-    send('content_block_stop', { index });
+  const spoken = spokenBlocks(script);
+  for (const [index, block] of spoken.entries()) {
+    await sendSpoken(send, response, { ...block, index }, script);
+    if (response.destroyed) return;
   }
-  for (const [offset, tool] of (script.tools ?? []).entries()) {
-    const index = blocks.length + offset;
-    const id = tool.id ?? `toolu_${randomBytes(9).toString('hex')}`;
-    send('content_block_start', {
-      index,
-      content_block: { type: 'tool_use', id, name: tool.name, input: {} },
-    });
-    const delta = { type: 'input_json_delta', partial_json: JSON.stringify(tool.input) };
-    send('content_block_delta', { index, delta });
-    send('content_block_stop', { index });
-  }
+  for (const [index, tool] of (script.tools ?? []).entries()) sendCall(send, spoken.length + index, tool);
+  const stopReason = script.stopReason ?? (script.tools ? 'tool_use' : 'end_turn');
   send('message_delta', {
-    delta: {
-      stop_reason: script.stopReason ?? (script.tools ? 'tool_use' : 'end_turn'),
-      stop_sequence: null,
-    },
-    usage: script.withoutUsage ? undefined : { output_tokens: script.outputTokens ?? 7 },
+    delta: { stop_reason: stopReason, stop_sequence: null },
+    usage: told({ output_tokens: script.outputTokens ?? 7 }),
   });
   send('message_stop', {});
   response.end();
+}
+
+/** What the answer says, in order. A model that calls tools may say nothing. */
+function spokenBlocks({ thinking, text, tools }: ScriptedAnswer): { type: string; text: string }[] {
+  const said = text ?? (tools ? undefined : 'Hello from the stand-in');
+  return [
+    ...(thinking === undefined ? [] : [{ type: 'thinking', text: thinking }]),
+    ...(said === undefined ? [] : [{ type: 'text', text: said }]),
+  ];
+}
+
+async function sendSpoken(
+  send: Send,
+  response: ServerResponse,
+  { type, text, index }: { type: string; text: string; index: number },
+  script: ScriptedAnswer,
+): Promise<void> {
+  send('content_block_start', { index, content_block: EMPTY_BLOCK[type] });
+  const size = Math.ceil(text.length / (script.chunks ?? 3)) || 1;
+  for (let start = 0, sent = 0; start < text.length; start += size, sent += 1) {
+    if (sent === script.cutAfterChunks) return void response.destroy();
+    const piece = text.slice(start, start + size);
+    send('content_block_delta', { index, delta: { type: `${type}_delta`, [type]: piece } });
+    if (script.chunkDelayMs) await new Promise((resolve) => setTimeout(resolve, script.chunkDelayMs));
+    if (response.destroyed) return;
+  }
+  send('content_block_stop', { index });
+}
+
+function sendCall(send: Send, index: number, { id, name, input }: ScriptedToolCall): void {
+  const toolUseId = id ?? `toolu_${randomBytes(9).toString('hex')}`;
+  const block = { type: 'tool_use', id: toolUseId, name, input: {} };
+  send('content_block_start', { index, content_block: block });
+  const delta = { type: 'input_json_delta', partial_json: JSON.stringify(input) };
+  send('content_block_delta', { index, delta });
+  send('content_block_stop', { index });
 }
 
 function fail(response: ServerResponse, status: number, { retryAfter, message }: ScriptedAnswer): void {

@@ -40,6 +40,7 @@ export async function startTestService(env: Record<string, string> = {}): Promis
       DATABASE_URL: database.url,
       ANTHROPIC_API_KEY: 'sk-ant-canary-credential',
       ANTHROPIC_BASE_URL: model.url,
+      CLAUDE_CONFIG_DIR: join(__dirname, '../fixtures/claude-config'),
       LOG_LEVEL: 'silent',
       ...env,
     },

@@ -8,7 +8,7 @@ import { type AppConfig, ConfigModule } from '@app/config';
 import { DatabaseHealth, DatabaseModule } from '@app/database';
 import { CredentialHealth, ExecutorModule, Sandbox } from '@app/executor';
 import { PermissionsGuard, PermissionsModule } from '@app/permissions';
-import { WorkspacesModule } from '@app/tasks';
+import { TasksModule, TaskWorkerModule } from '@app/tasks';
 import { HealthModule } from './health/health.module.js';
 import type { ReadinessCheck } from './health/readiness.js';
 
@@ -26,7 +26,8 @@ export class AppModule {
         PermissionsModule,
         AuthModule,
         CompletionsModule,
-        WorkspacesModule,
+        TasksModule,
+        ...(config.role === 'api' ? [] : [TaskWorkerModule]),
         HealthModule.checking({
           imports: [ExecutorModule],
           inject: [DatabaseHealth, CredentialHealth, Sandbox],

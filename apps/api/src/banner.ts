@@ -1,9 +1,10 @@
+import { SAMPLE_WORKSPACE } from './demo/demo-sample.js';
 import packageJson from '../../../package.json' with { type: 'json' };
 
 export interface BannerFacts {
   url: string;
   database: 'external' | 'embedded';
-  isolation: { level: string; detail: string };
+  isolation: { level: string; detail: string; tasksRefused?: string };
   credential: { ok: boolean; detail: string };
   /** Made by this very start. */
   adminKey?: string;
@@ -23,6 +24,7 @@ export function banner(facts: BannerFacts): string {
     `  isolation  ${isolation.level} (${isolation.detail})`,
     `  model      ${demoKey ? 'scripted (demo)' : model}`,
   ];
+  if (isolation.tasksRefused) lines.push(`  tasks      refused: ${isolation.tasksRefused}`);
   if (facts.adminKey) lines.push('', ...firstSteps(facts.adminKey));
   if (demoKey) lines.push('', ...demoSteps(url, demoKey));
   return lines.join('\n');
@@ -35,16 +37,17 @@ const firstSteps = (adminKey: string) => [
   '  npx claude-api keys create --project-id my-app --profile enterprise',
 ];
 
-/** A completion, a stream and an error, ready to paste. */
+/** A completion, a stream, a task and an error, ready to paste. */
 function demoSteps(url: string, key: string): string[] {
-  const curl = (flags: string, body: object) =>
-    `  curl ${flags} ${url}/v1/completions -H 'x-api-key: ${key}' -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
+  const curl = (flags: string, body: object, route = 'completions') =>
+    `  curl ${flags} ${url}/v1/${route} -H 'x-api-key: ${key}' -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
   return [
     'An inference key for the demo, good for a day:',
     `  ${key}`,
-    'Try a completion, a stream and an error:',
+    'Try a completion, a stream, a task with real tools, and an error:',
     curl('-s', { prompt: 'What is a mutex?' }),
     curl('-sN', { prompt: 'What is a mutex?', stream: true }),
+    curl('-s', { description: 'Audit this project', workspace: SAMPLE_WORKSPACE }, 'task'),
     curl('-s', { prompt: 'What is a mutex?', max_tokens: 0 }),
   ];
 }

@@ -34,7 +34,7 @@ export async function createSurface(
 }
 
 /** Puts the surface around the routes. */
-function configureApp(app: NestExpressApplication, draining: Draining): NestExpressApplication {
+export function configureApp(app: NestExpressApplication, draining = new Draining()): NestExpressApplication {
   app.use(securityHeaders, ingress(draining));
   app.useGlobalFilters(new ProblemFilter());
   app.useGlobalInterceptors(new JsonBody());

@@ -8,6 +8,7 @@ import { type DatabaseHandle, InstanceLock, migrate, requireSameSecrets, startDa
 import { CredentialHealth, Sandbox } from '@app/executor';
 import type { BannerFacts } from './banner.js';
 import { createApp } from './create-app.js';
+import { DEMO_PROJECT } from './demo/demo-sample.js';
 import { Draining } from './draining.js';
 
 export interface ServeOptions {
@@ -34,7 +35,9 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     for (const step of undo.splice(0).toReversed()) await step();
   };
   try {
-    const config = options.demo ? await demoConfig(options, undo) : loadConfig(options);
+    // Loaded for the demo only: it is no part of the real service.
+    const demo = options.demo ? await import('./demo/demo.js') : undefined;
+    const config = demo ? await demo.demoConfig(options, undo) : loadConfig(options);
     const database = await startDatabase(config);
     undo.push(() => database.release());
     const lock = await InstanceLock.take(database.url, config.instanceId);
@@ -47,24 +50,13 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     const app = await createApp(config, database.url, { draining });
     undo.push(() => app.close());
     undo.push(() => void (draining.hasBegun = true));
+    await demo?.placeSample(app);
     await listen(app, config);
     return { facts: await factsOf(app, config, database), stop };
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-/** The scripted model is loaded for the demo only: it is no part of the real service. */
-async function demoConfig(
-  { port, host }: ServeOptions,
-  undo: (() => void | Promise<void>)[],
-): Promise<AppConfig> {
-  const { startDemoModel } = await import('./demo/demo-model.js');
-  const model = await startDemoModel();
-  undo.push(() => model.stop());
-  const credential = { kind: 'api_key', secret: 'demo' } as const;
-  return loadConfig({ demo: true, port, host, credential, modelBaseUrl: model.url });
 }
 
 const LISTEN_PROBLEMS: Record<string, (config: AppConfig) => string> = {
@@ -104,7 +96,7 @@ async function factsOf(
 }
 
 async function demoKey(app: NestExpressApplication): Promise<string> {
-  const input = { project: 'demo', name: 'demo', tier: 'enterprise', expiresInSeconds: DAY_SECONDS };
+  const input = { project: DEMO_PROJECT, name: 'demo', tier: 'enterprise', expiresInSeconds: DAY_SECONDS };
   return (await app.get(KeysService, { strict: false }).create(operatorPrincipal(), input)).key;
 }
 

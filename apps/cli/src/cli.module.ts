@@ -6,6 +6,7 @@ import { DbCommand } from './commands/db.command.js';
 import { DoctorCommand } from './commands/doctor.command.js';
 import { HealthCommand } from './commands/health.command.js';
 import { KeysCommand } from './commands/keys.command.js';
+import { PolicyCommand } from './commands/policy.command.js';
 import { ServeCommand } from './commands/serve.command.js';
 import { TiersCommand } from './commands/tiers.command.js';
 import { Terminal } from './terminal.js';
@@ -15,6 +16,7 @@ const COMMANDS = [
   CompleteCommand,
   ...KeysCommand.registerWithSubCommands(),
   ...TiersCommand.registerWithSubCommands(),
+  ...PolicyCommand.registerWithSubCommands(),
   HealthCommand,
   DoctorCommand,
   ...ConfigCommand.registerWithSubCommands(),

@@ -7,7 +7,12 @@ type AuditEventType =
   | 'admin.bootstrapped'
   | 'run.started'
   | 'run.ended'
-  | 'run.refused';
+  | 'run.refused'
+  | 'task.created'
+  | 'task.cancel_requested'
+  | 'task.ended'
+  | 'tool.called'
+  | 'tool.denied';
 
 /** What happened: who did it, to what, and how it went. `diff` is small JSON: what changed, never content. */
 export interface AuditEvent {

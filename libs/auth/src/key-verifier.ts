@@ -9,6 +9,7 @@ import { kidOf } from './key-format.js';
 import { KeySecrets } from './key-secrets.js';
 import { KeysRepository } from './keys.repository.js';
 import { LastUsed } from './last-used.js';
+import { principalOf } from './principal-of.js';
 
 const CACHED_KEYS = 120_000;
 const REFRESH_AFTER_MS = 30_000;
@@ -97,7 +98,7 @@ export class KeyVerifier {
       return undefined;
     }
     const verdict = {
-      principal: principalOf(secret),
+      principal: principalOf(secret.apiKey),
       digest: secret.digest,
       liveUntil: endOf(secret),
       readAt,
@@ -117,20 +118,6 @@ export class KeyVerifier {
     // A read that is under way may have begun before the change: nobody new may wait for it.
     this.reading.clear();
   }
-}
-
-function principalOf({ apiKey }: ApiKeySecret): Principal {
-  const { id, project, epoch, tier, scopes, grants } = apiKey;
-  Object.values(grants).forEach(Object.freeze);
-  return Object.freeze({
-    kind: 'key',
-    project,
-    keyId: id,
-    epoch,
-    tier,
-    scopes,
-    grants: Object.freeze(grants),
-  });
 }
 
 function endOf({ notAfter, apiKey }: ApiKeySecret): number {

@@ -16,6 +16,7 @@ import { KeySecrets, type MintedSecret } from './key-secrets.js';
 import { KeyVerifier } from './key-verifier.js';
 import { KeysRepository } from './keys.repository.js';
 import { reachOf } from './operator.js';
+import { principalOf } from './principal-of.js';
 
 /** A key with the secret that was just made for it: the only time that it can be read. */
 export type IssuedKey = ApiKey & { key: string };
@@ -135,6 +136,13 @@ export class KeysService {
   async test(principal: Principal, presented: string): Promise<ApiKey> {
     const { keyId } = await this.verifier.verify(presented);
     return this.show(principal, keyId);
+  }
+
+  /** Who acts when work that a key asked for starts later; null when the key was revoked or has expired. */
+  async principalOf(keyId: string): Promise<Principal | null> {
+    const key = await this.keys.find(keyId, undefined);
+    const hasEnded = key?.status !== 'active' || (key.expiresAt && key.expiresAt <= this.clock.now());
+    return hasEnded ? null : principalOf(key);
   }
 
   private change(principal: Principal, ref: string, work: (key: ApiKey) => Promise<void>): Promise<ApiKey> {

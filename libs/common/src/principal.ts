@@ -1,5 +1,12 @@
 /** What a caller may ask for, as `resource:verb`. Administration scopes belong to operator keys only. */
-export const INFERENCE_SCOPES = ['completions:create', 'models:read', 'tasks:read', 'self:read'] as const;
+export const INFERENCE_SCOPES = [
+  'completions:create',
+  'models:read',
+  'tasks:create',
+  'tasks:read',
+  'tasks:cancel',
+  'self:read',
+] as const;
 export const ADMIN_SCOPES = ['keys:read', 'keys:write', 'tiers:read', 'self:read'] as const;
 export type Scope = (typeof INFERENCE_SCOPES)[number] | (typeof ADMIN_SCOPES)[number];
 

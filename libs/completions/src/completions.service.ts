@@ -1,13 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, Clock, type Principal } from '@app/common';
 import { AppConfig } from '@app/config';
-import { Idempotency, type IdempotencyTicket, type Run, RunPolicy, Runs, type RunResult } from '@app/runs';
+import {
+  Idempotency,
+  type IdempotencyTicket,
+  routeModel,
+  type Run,
+  RunPolicy,
+  Runs,
+  type RunResult,
+} from '@app/runs';
 import { checkRequest } from './check-request.js';
 import { type CompletionEvent, eventsOf, type StartedCompletion } from './completion-events.js';
 import { completionOf } from './completion-of.js';
 import type { CompletionDto, RoutingDto } from './dto/completion.dto.js';
 import type { CreateCompletionDto } from './dto/create-completion.dto.js';
-import { routeModel } from './model-routing.js';
 
 interface CompletionContext {
   requestId: string;

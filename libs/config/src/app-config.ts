@@ -4,7 +4,7 @@ export interface ModelCredential {
   secret: string;
 }
 
-export type SandboxChoice = 'auto' | 'process';
+export type SandboxChoice = 'auto' | 'bubblewrap' | 'process';
 
 /**
  * Everything that can be set, validated, in one object; the DI token of the settings. `home` is the one

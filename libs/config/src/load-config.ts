@@ -9,6 +9,7 @@ interface ConfigOverrides {
   host?: string;
   credential?: ModelCredential;
   modelBaseUrl?: string;
+  claudeConfigDir?: string;
 }
 
 /**
@@ -33,7 +34,7 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
     maxRuns: values.MAX_RUNS,
     sandbox: values.SANDBOX,
     cliPath: values.CLAUDE_CLI_PATH,
-    claudeConfigDir: values.CLAUDE_CONFIG_DIR,
+    claudeConfigDir: overrides.claudeConfigDir ?? values.CLAUDE_CONFIG_DIR,
     logLevel: values.LOG_LEVEL,
     credential: overrides.credential ?? credentialOf(values),
     modelBaseUrl: overrides.modelBaseUrl ?? values.ANTHROPIC_BASE_URL,

@@ -41,9 +41,7 @@ export const SETTINGS = {
     secret: false,
   },
   SANDBOX: {
-    schema: z
-      .enum(['auto', 'process'], 'must be auto or process: bubblewrap comes with agentic tasks')
-      .default('auto'),
+    schema: z.enum(['auto', 'bubblewrap', 'process'], 'must be auto, bubblewrap or process').default('auto'),
     secret: false,
   },
   CLAUDE_CLI_PATH: { schema: z.string().min(1).transform(expandHome).optional(), secret: false },

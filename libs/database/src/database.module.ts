@@ -2,6 +2,7 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSourceOptions } from 'typeorm';
 import { DatabaseHealth } from './database-health.js';
+import { JobQueue } from './job-queue.js';
 import { Notifications } from './notifications.js';
 import { PooledDataSource, poolOptions } from './pooled-data-source.js';
 import { Transactions } from './transactions.js';
@@ -21,6 +22,7 @@ export class DatabaseModule {
       ],
       providers: [
         DatabaseHealth,
+        JobQueue,
         Transactions,
         {
           provide: Notifications,
@@ -28,7 +30,7 @@ export class DatabaseModule {
           inject: [Transactions],
         },
       ],
-      exports: [Transactions, Notifications, DatabaseHealth],
+      exports: [Transactions, Notifications, DatabaseHealth, JobQueue],
     };
   }
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { DataSource } from 'typeorm';
 import { connect, disconnect } from './connect.js';
+import { installJobQueue } from './job-queue-schema.js';
 import { MIGRATIONS } from './migrations/index.js';
 
 /** Any number that nobody else locks on: "migrate" on a telephone keypad. */
@@ -31,6 +32,7 @@ export async function migrate(url: string): Promise<string[]> {
     await lock.query(MIGRATIONS_TABLE);
     await source.initialize();
     const applied = await source.runMigrations();
+    await installJobQueue(lock);
     return applied.map(({ name }) => name);
   } finally {
     if (source.isInitialized) await source.destroy();

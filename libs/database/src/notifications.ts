@@ -17,6 +17,7 @@ export class Notifications implements OnApplicationShutdown {
   #client?: pg.Client;
   #retry?: NodeJS.Timeout;
   #connecting?: Promise<void>;
+  #subscribed: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(
@@ -35,7 +36,7 @@ export class Notifications implements OnApplicationShutdown {
       return;
     }
     this.#handlers.set(channel, [onPayload]);
-    if (this.#client) void this.#subscribe(this.#client, [channel]).catch(() => undefined);
+    if (this.#client) this.#subscribeLater(this.#client, channel);
     else this.#connect();
   }
 
@@ -77,6 +78,11 @@ export class Notifications implements OnApplicationShutdown {
   #connectLater(): void {
     clearTimeout(this.#retry);
     if (!this.#closed) this.#retry = setTimeout(() => this.#connect(), RETRY_MS).unref();
+  }
+
+  /** One after the other: a client runs one query at a time. What fails here comes with the next connection. */
+  #subscribeLater(client: pg.Client, channel: string): void {
+    this.#subscribed = this.#subscribed.then(() => this.#subscribe(client, [channel])).catch(() => undefined);
   }
 
   async #subscribe(client: pg.Client, channels: string[]): Promise<void> {

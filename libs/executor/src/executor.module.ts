@@ -1,10 +1,11 @@
 import { Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { AppConfig } from '@app/config';
 import { Broker } from './broker/broker.js';
 import { Upstream } from './broker/upstream.js';
 import { ClaudeCliExecutor } from './claude-cli/claude-cli-executor.js';
 import { CliExecutor } from './cli-executor.js';
 import { CredentialHealth } from './credential-health.js';
-import { ProcessSandbox } from './sandbox/process-sandbox.js';
+import { chooseSandbox } from './sandbox/choose-sandbox.js';
 import { RunFolders } from './sandbox/run-folders.js';
 import { Sandbox } from './sandbox/sandbox.js';
 
@@ -15,7 +16,7 @@ import { Sandbox } from './sandbox/sandbox.js';
     Upstream,
     CredentialHealth,
     RunFolders,
-    { provide: Sandbox, useClass: ProcessSandbox },
+    { provide: Sandbox, inject: [AppConfig, RunFolders], useFactory: chooseSandbox },
     { provide: CliExecutor, useClass: ClaudeCliExecutor },
   ],
   exports: [CliExecutor, CredentialHealth, Sandbox],

@@ -37,17 +37,19 @@ export type Outcome = {
     }
 );
 
-/**
- * What the model does with its tools. `agent` names the subagent that does it; absent = the task itself.
- * A call is told before its result; one that was denied has a `permission_denied` instead of a `tool_call`.
- */
-export type ToolEvent = { toolUseId: string; agent?: string } & (
+/** What the model does with its tools. */
+export type ToolHappening =
   | { type: 'tool_call'; tool: string; arguments: Record<string, unknown> }
   | { type: 'tool_result'; tool: string; status: 'ok' | 'error'; result: string }
   | { type: 'agent_spawn'; spawned: string; reason: string }
   | { type: 'skill_invoke'; skill: string; input: string }
-  | { type: 'permission_denied'; tool: string; item: string; rule: string; message: string }
-);
+  | { type: 'permission_denied'; tool: string; item: string; rule: string; message: string };
+
+/**
+ * `agent` names the subagent that does it; absent = the task itself. A call is told before its result; one that
+ * was denied has a `permission_denied` instead of a `tool_call`.
+ */
+export type ToolEvent = { toolUseId: string; agent?: string } & ToolHappening;
 
 /** What happens during a run, in order. `ended` comes always, exactly once, last. */
 export type RunEvent =

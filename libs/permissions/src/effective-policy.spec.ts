@@ -1,8 +1,18 @@
 import type { KeyGrants } from '@app/common';
-import { type EffectivePolicy, type PolicyAsk, effectivePolicy } from './effective-policy.js';
+import { type Available, type EffectivePolicy, type PolicyAsk, effectivePolicy } from './effective-policy.js';
 import { Tiers } from './tiers.js';
 
 const PLAIN_KEY: KeyGrants = { agents: [], skills: [], models: null, requestsPerMinute: null };
+const LOCAL_TOOLS = ['Read', 'Grep', 'Glob', 'Write', 'Edit', 'NotebookEdit', 'Bash', 'TodoWrite'];
+const AVAILABLE: Available = {
+  tools: [
+    ...LOCAL_TOOLS.map((name) => ({ name, network: false })),
+    { name: 'WebFetch', network: true },
+    { name: 'WebSearch', network: true },
+  ],
+  agents: ['reviewer', 'deployer'],
+  skills: ['pdf', 'changelog'],
+};
 
 interface Case {
   title: string;
@@ -29,15 +39,16 @@ const CASES: Case[] = [
       requestsPerMinute: 10,
       network: 'none',
       filesystem: 'read',
+      workspaceBytes: 50_000_000,
     },
   },
   {
     title: 'an enterprise request without a timeout gets 600 s, not the most',
     tier: 'enterprise',
     policy: {
-      tools: 'all',
-      agents: 'all',
-      skills: 'all',
+      tools: LOCAL_TOOLS,
+      agents: ['reviewer', 'deployer'],
+      skills: ['pdf', 'changelog'],
       timeoutSeconds: 600,
       maxCostUsd: 10,
       filesystem: 'write',
@@ -50,7 +61,7 @@ const CASES: Case[] = [
     policy: {
       tools: ['Read'],
       agents: [],
-      skills: 'all',
+      skills: ['pdf', 'changelog'],
       timeoutSeconds: 5,
       maxCostUsd: 0.01,
       filesystem: 'read',
@@ -74,6 +85,57 @@ const CASES: Case[] = [
     ask: { tools: ['Read', 'Bash'] },
     policy: { tools: ['Read'] },
     refused: ['tool:Bash by tier:free'],
+  },
+  {
+    title: 'what needs the network is in no tier, also not in all',
+    tier: 'enterprise',
+    ask: { tools: ['WebFetch', 'Read', 'WebSearch'] },
+    policy: { tools: ['Read'], network: 'none' },
+    refused: ['tool:WebFetch by network:none', 'tool:WebSearch by network:none'],
+  },
+  {
+    title: 'the network refuses before the tier does',
+    tier: 'free',
+    ask: { tools: ['WebFetch'] },
+    refused: ['tool:WebFetch by network:none'],
+  },
+  {
+    title: 'every refused thing is named, with its own rule',
+    tier: 'free',
+    ask: {
+      ...{ tools: ['Bash', 'Write', 'WebFetch'], agents: ['reviewer', 'deployer'], skills: ['pdf'] },
+      maxCostUsd: 5,
+    },
+    policy: { tools: [], agents: [], skills: [], filesystem: 'none', maxCostUsd: 0.1 },
+    refused: [
+      'tool:Bash by tier:free',
+      'tool:Write by tier:free',
+      'tool:WebFetch by network:none',
+      'agent:reviewer by tier:free',
+      'agent:deployer by tier:free',
+      'skill:pdf by tier:free',
+      'max_cost_usd by tier:free',
+    ],
+  },
+  {
+    title: 'what nobody knows is refused, even when it is granted',
+    tier: 'enterprise',
+    key: { agents: ['gone'] },
+    ask: { tools: ['Fly'], agents: ['gone'], skills: ['none'] },
+    policy: { tools: [], agents: [], skills: [] },
+    refused: ['tool:Fly by unknown', 'agent:gone by unknown', 'skill:none by unknown'],
+  },
+  {
+    title: 'a grant that names nothing gives nothing',
+    tier: 'pro',
+    key: { agents: ['gone', 'reviewer'], skills: ['gone'] },
+    policy: { agents: ['reviewer'], skills: [] },
+  },
+  {
+    title: 'a grant that names nothing still narrows an enterprise key',
+    tier: 'enterprise',
+    key: { agents: ['gone'] },
+    policy: { agents: [] },
   },
   {
     title: 'granted agents do not help a tier that has none',
@@ -101,7 +163,7 @@ const CASES: Case[] = [
     tier: 'enterprise',
     key: { agents: ['reviewer'] },
     ask: { agents: ['deployer', 'reviewer'] },
-    policy: { agents: ['reviewer'], skills: 'all' },
+    policy: { agents: ['reviewer'], skills: ['pdf', 'changelog'] },
     refused: ['agent:deployer by key'],
   },
   {
@@ -158,24 +220,27 @@ describe('the effective policy', () => {
       new Tiers().get(tier),
       { ...PLAIN_KEY, ...key },
       { model: 'auto', ...ask },
+      AVAILABLE,
     );
     expect(result.policy).toMatchObject(policy);
     expect(result.refusals.map(({ item, rule }) => `${item} by ${rule}`)).toEqual(refused);
   });
 
   it('says in words what was refused and by what', () => {
-    const { refusals } = effectivePolicy(new Tiers().get('free'), PLAIN_KEY, {
-      model: 'auto',
-      tools: ['Bash'],
-    });
-    expect(refusals[0]?.message).toBe('the tier free does not allow the tool Bash');
+    const ask = { model: 'auto', tools: ['Bash', 'WebFetch', 'Fly'], agents: ['reviewer'] };
+    const { refusals } = effectivePolicy(new Tiers().get('free'), PLAIN_KEY, ask, AVAILABLE);
+    expect(refusals.map(({ message }) => message)).toEqual([
+      'the tier free does not allow the tool Bash',
+      'the tool WebFetch needs the network, and no run has one',
+      'there is no tool Fly',
+      'the tier free does not allow the agent reviewer',
+    ]);
   });
 
   it('never hands out the lists of a tier, so no caller can widen one', () => {
-    const first = effectivePolicy(new Tiers().get('free'), PLAIN_KEY, { model: 'auto' }).policy;
-    (first.tools as string[]).push('Bash');
-    expect(effectivePolicy(new Tiers().get('free'), PLAIN_KEY, { model: 'auto' }).policy.tools).toHaveLength(
-      3,
-    );
+    const tools = () =>
+      effectivePolicy(new Tiers().get('free'), PLAIN_KEY, { model: 'auto' }, AVAILABLE).policy.tools;
+    tools().push('Bash');
+    expect(tools()).toEqual(['Read', 'Grep', 'Glob']);
   });
 });

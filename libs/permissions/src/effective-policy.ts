@@ -12,13 +12,20 @@ export interface PolicyAsk {
   skills?: readonly string[];
 }
 
-type Allowed = string[] | 'all';
+/** What there is to be had on this installation, by name. */
+export interface Available {
+  tools: readonly { name: string; network: boolean }[];
+  agents: readonly string[];
+  skills: readonly string[];
+}
 
-/** What one run may do: never more than its tier, its key or its request allows. */
+export const NOTHING_AVAILABLE: Available = { tools: [], agents: [], skills: [] };
+
+/** What one run may do, by name: never more than its tier, its key or its request allows. */
 export interface EffectivePolicy {
-  tools: Allowed;
-  agents: Allowed;
-  skills: Allowed;
+  tools: string[];
+  agents: string[];
+  skills: string[];
   models: ModelFamily[];
   timeoutSeconds: number;
   maxCostUsd: number;
@@ -26,6 +33,8 @@ export interface EffectivePolicy {
   requestsPerMinute: number;
   network: 'none';
   filesystem: Filesystem;
+  /** What the run's workspace may hold. */
+  workspaceBytes: number;
 }
 
 /** One thing that was asked for and is not allowed: `tool:Bash`, by the rule `tier:free`. */
@@ -38,20 +47,21 @@ export interface Refusal {
 const WRITING_TOOLS = ['Write', 'Edit', 'Bash', 'NotebookEdit'];
 
 /**
- * Narrows tier, key and request to one policy and names everything asked for that they do not allow. Pure.
- * Whether a name exists (a model, a tool, an agent) is not decided here.
+ * Narrows tier, key and request to one policy of names that exist, and names everything asked for that they do
+ * not allow, each with the rule that refuses it. Pure, and total: what nobody knows is refused too.
  */
 export function effectivePolicy(
   tier: Tier,
   key: KeyGrants,
   ask: PolicyAsk,
+  available: Available,
 ): { policy: EffectivePolicy; refusals: Refusal[] } {
   const narrowing = new Narrowing(tier);
-  const tools = narrowing.tools(ask.tools);
+  const tools = narrowing.tools(available.tools, ask.tools);
   const policy: EffectivePolicy = {
     tools,
-    agents: narrowing.reach('agent', tier.agents, key.agents, ask.agents),
-    skills: narrowing.reach('skill', tier.skills, key.skills, ask.skills),
+    agents: narrowing.reach('agent', tier.agents, key.agents, available.agents, ask.agents),
+    skills: narrowing.reach('skill', tier.skills, key.skills, available.skills, ask.skills),
     models: narrowing.models(key.models, ask.model),
     timeoutSeconds:
       narrowing.cap('timeout_seconds', tier.maxTimeoutSeconds, ask.timeoutSeconds) ??
@@ -61,11 +71,12 @@ export function effectivePolicy(
     requestsPerMinute: Math.min(tier.requestsPerMinute, key.requestsPerMinute ?? Infinity),
     network: tier.network,
     filesystem: filesystemFor(tools, tier.filesystem),
+    workspaceBytes: tier.workspaceBytes,
   };
   return { policy, refusals: narrowing.refusals };
 }
 
-type Refuser = 'tier' | 'key';
+type Rule = 'tier' | 'key' | 'network:none' | 'unknown';
 
 /** Takes one thing after another down to what is allowed, and remembers what that cost the request. */
 class Narrowing {
@@ -73,9 +84,14 @@ class Narrowing {
 
   constructor(private readonly tier: Tier) {}
 
-  tools(wanted: readonly string[] | undefined): Allowed {
-    const allowed = this.tier.tools === 'all' ? 'all' : [...this.tier.tools];
-    return this.list('tool', allowed, wanted, 'tier');
+  tools(available: Available['tools'], wanted: readonly string[] | undefined): string[] {
+    const names = available.map(({ name }) => name);
+    return this.list('tool', names, wanted, (name) => {
+      const tool = available.find((candidate) => candidate.name === name);
+      if (!tool) return 'unknown';
+      if (tool.network && this.tier.network === 'none') return 'network:none';
+      return this.tier.tools === 'all' || this.tier.tools.includes(name) ? undefined : 'tier';
+    });
   }
 
   /** A key's list is what opens anything in a `granted` tier, and narrows an `all` tier once it names something. */
@@ -83,11 +99,15 @@ class Narrowing {
     kind: string,
     reach: Reach,
     granted: readonly string[],
+    available: readonly string[],
     wanted: readonly string[] | undefined,
-  ): Allowed {
-    if (reach === 'none') return this.list(kind, [], wanted, 'tier');
-    const allowed = reach === 'all' && granted.length === 0 ? 'all' : [...granted];
-    return this.list(kind, allowed, wanted, 'key');
+  ): string[] {
+    const isOpen = reach === 'all' && granted.length === 0;
+    return this.list(kind, available, wanted, (name) => {
+      if (reach === 'none') return 'tier';
+      if (!available.includes(name)) return 'unknown';
+      return isOpen || granted.includes(name) ? undefined : 'key';
+    });
   }
 
   models(ofKey: readonly string[] | null, wanted: string): ModelFamily[] {
@@ -110,32 +130,35 @@ class Narrowing {
     return most;
   }
 
-  private list(kind: string, allowed: Allowed, wanted: readonly string[] | undefined, by: Refuser): Allowed {
-    if (wanted === undefined) return allowed;
-    const names = new Set(wanted);
-    for (const name of names) {
-      if (allowed === 'all' || allowed.includes(name)) continue;
-      names.delete(name);
-      this.refuse(kind, name, by);
-    }
-    return [...names];
+  /** Left out: all that no rule refuses. Asked for: the same of these, and a refusal for each of the others. */
+  private list(
+    kind: string,
+    available: readonly string[],
+    wanted: readonly string[] | undefined,
+    refusedBy: (name: string) => Rule | undefined,
+  ): string[] {
+    return [...new Set(wanted ?? available)].filter((name) => {
+      const rule = refusedBy(name);
+      if (rule && wanted) this.refuse(kind, name, rule);
+      return !rule;
+    });
   }
 
-  private refuse(kind: string, name: string, by: Refuser): void {
-    const [rule, owner] =
-      by === 'key' ? ['key', 'this key'] : [`tier:${this.tier.name}`, `the tier ${this.tier.name}`];
-    this.refusals.push({
-      item: `${kind}:${name}`,
-      rule,
-      message: `${owner} does not allow the ${kind} ${name}`,
-    });
+  private refuse(kind: string, name: string, rule: Rule): void {
+    const tier = this.tier.name;
+    const message = {
+      tier: `the tier ${tier} does not allow the ${kind} ${name}`,
+      key: `this key does not allow the ${kind} ${name}`,
+      'network:none': `the ${kind} ${name} needs the network, and no run has one`,
+      unknown: `there is no ${kind} ${name}`,
+    }[rule];
+    this.refusals.push({ item: `${kind}:${name}`, rule: rule === 'tier' ? `tier:${tier}` : rule, message });
   }
 }
 
 /** A run sees no more of the disk than its tools can use. */
-function filesystemFor(tools: Allowed, most: Filesystem): Filesystem {
-  if (tools !== 'all' && tools.length === 0) return 'none';
-  if (most === 'write' && (tools === 'all' || tools.some((tool) => WRITING_TOOLS.includes(tool))))
-    return 'write';
+function filesystemFor(tools: readonly string[], most: Filesystem): Filesystem {
+  if (tools.length === 0) return 'none';
+  if (most === 'write' && tools.some((tool) => WRITING_TOOLS.includes(tool))) return 'write';
   return most === 'none' ? 'none' : 'read';
 }

@@ -1,4 +1,10 @@
-export { type EffectivePolicy, effectivePolicy, type Refusal } from './effective-policy.js';
+export {
+  type Available,
+  type EffectivePolicy,
+  effectivePolicy,
+  NOTHING_AVAILABLE,
+  type Refusal,
+} from './effective-policy.js';
 export { PermissionsGuard } from './permissions.guard.js';
 export { PermissionsModule } from './permissions.module.js';
 export type { Tier } from './tier.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { AuditLog } from '@app/audit';
-import { type RunEnding, RunLedger, type RunOpening } from '@app/budgets';
+import { type AbandonedRun, type RunEnding, RunLedger, type RunOpening } from '@app/budgets';
 import { AppError, type Principal } from '@app/common';
 import { AppConfig } from '@app/config';
 import { Transactions } from '@app/database';
@@ -110,10 +110,12 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  private async write(
-    run: { id: string; project: string; key_id: string },
-    ending: RunEnding,
-  ): Promise<void> {
+  /** Ends a run whose process was lost, in the caller's transaction. */
+  async abandon(run: AbandonedRun): Promise<void> {
+    await this.write(run, LOST);
+  }
+
+  private async write(run: AbandonedRun, ending: RunEnding): Promise<void> {
     await this.transactions.run(async () => {
       if (!(await this.ledger.end(run.id, ending))) return;
       await this.audit.append({

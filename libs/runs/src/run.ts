@@ -1,6 +1,6 @@
 import type { ModelBill } from '@app/budgets';
 import type { AppError } from '@app/common';
-import type { FinishReason, Outcome, RunEvent, Sampling } from '@app/executor';
+import type { FinishReason, ModelUsage, Outcome, RunEvent, Sampling } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
 
 /** What a task asks for beyond a prompt. A list left out = what the tier gives; an empty one = none. */
@@ -53,7 +53,11 @@ export interface RunResult {
   timing: RunTiming;
 }
 
-export type RunProgress = Exclude<RunEvent, { type: 'ended' }> | { type: 'ended'; result: RunResult };
+export type RunProgress =
+  | Exclude<RunEvent, { type: 'ended' | 'usage' }>
+  /** `costUsd`: of the whole run so far. */
+  | { type: 'usage'; usage: ModelUsage; costUsd: number | null }
+  | { type: 'ended'; result: RunResult };
 
 /** A run that was admitted. Its events must be read to the end; `ended` comes once, last, after settlement. */
 export interface Run {

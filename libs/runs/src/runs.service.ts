@@ -1,13 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { nanoToUsd, RunAccount, usdToNano } from '@app/budgets';
+import { type AbandonedRun, nanoToUsd, RunAccount, usdToNano } from '@app/budgets';
 import { Clock, CURRENT_MODELS, type ModelFamily, newId, type Principal } from '@app/common';
-import { CliExecutor, CredentialHealth, type Outcome } from '@app/executor';
+import { type AgenticSpec, CliExecutor, type Outcome } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
+import { agenticSpec } from './agentic-spec.js';
 import { LiveRuns, type StopReason } from './live-runs.js';
 import { concurrencyLimited, RunBook } from './run-book.js';
 import { runFailure, stopped } from './run-failure.js';
 import { RunLine } from './run-line.js';
-import { RunPolicy } from './run-policy.js';
+import { RunMeans } from './run-means.js';
+import { RunPolicy, type RunRights } from './run-policy.js';
 import { RunStopwatch } from './run-stopwatch.js';
 import type { Run, RunProgress, RunRequest, RunResult } from './run.js';
 
@@ -18,6 +20,7 @@ interface Admitted {
   principal: Principal;
   request: RunRequest;
   policy: EffectivePolicy;
+  agentic?: AgenticSpec;
   stop: AbortController;
   watch: RunStopwatch;
   finish: () => void;
@@ -33,7 +36,7 @@ export class Runs {
 
   constructor(
     private readonly policy: RunPolicy,
-    private readonly credential: CredentialHealth,
+    private readonly means: RunMeans,
     private readonly executor: CliExecutor,
     private readonly line: RunLine,
     private readonly live: LiveRuns,
@@ -41,11 +44,24 @@ export class Runs {
     private readonly clock: Clock,
   ) {}
 
+  /**
+   * May this run at all, and with what? For work that waits before it starts: nothing is opened or spent. Throws
+   * what refuses it, and a denial is audited.
+   */
+  async authorise(principal: Principal, request: RunRequest): Promise<EffectivePolicy> {
+    const { policy } = await this.rights(principal, request);
+    return policy;
+  }
+
+  /** Ends, in the caller's transaction, a run whose process was lost. Nothing of what it used is known. */
+  abandon(run: AbandonedRun): Promise<void> {
+    return this.book.abandon(run);
+  }
+
   /** Throws `AppError` before anything is spent. `signal` = the caller went away. */
   async start(principal: Principal, request: RunRequest, signal: AbortSignal): Promise<Run> {
-    this.credential.require();
-    const { policy, refusals } = this.policy.for(principal, request);
-    if (refusals.length > 0) await this.book.refuse(principal, request, refusals);
+    const rights = await this.rights(principal, request);
+    const { policy } = rights;
     if (this.live.countOf(principal.keyId) >= policy.concurrentRuns)
       throw concurrencyLimited(policy.concurrentRuns);
     const id = newId('run');
@@ -62,7 +78,8 @@ export class Runs {
       forget();
     };
     try {
-      leave = await this.line.enter(principal.keyId, stop.signal);
+      // A task has waited in its queue for one of its worker's places.
+      if (request.kind === 'completion') leave = await this.line.enter(principal.keyId, stop.signal);
       watch.admitted();
       const model = CURRENT_MODELS[request.model as ModelFamily] ?? request.model;
       await this.book.open(principal, {
@@ -74,12 +91,20 @@ export class Runs {
         metadata: request.metadata,
         maxCostNano: usdToNano(policy.maxCostUsd),
       });
-      const run = { id, model, principal, request, policy, stop, watch, finish };
+      const agentic = agenticSpec(rights, request.agentic);
+      const run = { id, model, principal, request, policy, agentic, stop, watch, finish };
       return { id, model, policy, events: this.execute(run) };
     } catch (error) {
       finish();
       throw stop.signal.aborted ? stopped(stop.signal.reason as StopReason) : error;
     }
+  }
+
+  private async rights(principal: Principal, request: RunRequest): Promise<RunRights> {
+    this.means.require(request.kind);
+    const rights = await this.policy.for(principal, request);
+    if (rights.refusals.length > 0) await this.book.refuse(principal, request, rights.refusals);
+    return rights;
   }
 
   private async *execute(run: Admitted): AsyncGenerator<RunProgress> {
@@ -92,6 +117,7 @@ export class Runs {
       sampling: run.request.sampling,
       limits: { deadlineMs: run.policy.timeoutSeconds * 1000 },
       meter: account,
+      agentic: run.agentic,
     };
     let outcome: Outcome = { status: 'cancelled', text: '', cliCostUsd: null };
     let result: RunResult;
@@ -102,7 +128,7 @@ export class Runs {
           break;
         }
         run.watch.saw(event);
-        yield event;
+        yield event.type === 'usage' ? { ...event, costUsd: costUsdOf(account) } : event;
       }
     } catch (error) {
       outcome = { status: 'failed', code: 'cli_crashed', cause: String(error), text: '', cliCostUsd: null };
@@ -136,7 +162,6 @@ export class Runs {
 
   private resultOf(run: Admitted, outcome: Outcome, account: RunAccount): RunResult {
     const stoppedBy = run.stop.signal.aborted ? (run.stop.signal.reason as StopReason) : null;
-    const { costNano } = account;
     return {
       status: outcome.status,
       text: outcome.text,
@@ -144,8 +169,12 @@ export class Runs {
       finishReason: outcome.status === 'succeeded' ? outcome.finishReason : null,
       failure: runFailure(outcome, stoppedBy, run.policy.timeoutSeconds),
       usage: account.usage,
-      costUsd: costNano === null ? null : nanoToUsd(costNano),
+      costUsd: costUsdOf(account),
       timing: run.watch.timing(),
     };
   }
+}
+
+function costUsdOf({ costNano }: RunAccount): number | null {
+  return costNano === null ? null : nanoToUsd(costNano);
 }

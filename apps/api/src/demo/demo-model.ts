@@ -1,4 +1,5 @@
 import { LLMock } from '@copilotkit/aimock';
+import { demoTaskTurn } from './demo-task.js';
 
 /** Where the scripted model of `serve --demo` listens, and how to end it. */
 export interface DemoModel {
@@ -21,6 +22,7 @@ export async function startDemoModel(): Promise<DemoModel> {
       status: 529,
     },
   );
+  model.on({ predicate: ({ tools }) => (tools?.length ?? 0) > 0 }, (asked) => demoTaskTurn(asked));
   model.on({ predicate: () => true }, ({ messages }) => ({ content: demoAnswer(lastPrompt(messages)) }));
   await model.start();
   return { url: model.url, stop: () => model.stop() };

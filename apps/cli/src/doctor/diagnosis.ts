@@ -1,5 +1,4 @@
 import { loadConfig } from '@app/config';
-import { ProcessSandbox } from '@app/executor';
 import { checkClaudeCli } from './claude-cli.js';
 import { checkDatabase } from './database.js';
 import type { Finding } from './finding.js';
@@ -13,7 +12,7 @@ export async function diagnose(): Promise<Finding[]> {
     { check: 'node', status: 'ok', detail: process.version },
     checkHome(config.home),
     await checkClaudeCli(config.cliPath),
-    checkIsolation(new ProcessSandbox().isolation),
+    await checkIsolation(config),
     checkCredential(config.credential),
     ...(await checkDatabase(config)),
     await checkPort(config),

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { AppConfig, ModelCredential } from '@app/config';
-import type { Isolation } from '@app/executor';
+import { type AppConfig, ConfigError, type ModelCredential } from '@app/config';
+import { probeIsolation } from '@app/executor';
 import { call, jsonOf } from '../http/live-server.js';
 import type { Finding } from './finding.js';
 
@@ -30,8 +30,17 @@ export function checkCredential(credential: ModelCredential | undefined): Findin
   };
 }
 
-export function checkIsolation({ level, detail }: Isolation): Finding {
-  return { check: 'isolation', status: level === 'strong' ? 'ok' : 'warn', detail: `${level}: ${detail}` };
+/** Tries a real box, as a start does. */
+export async function checkIsolation(config: AppConfig): Promise<Finding> {
+  try {
+    const { level, detail, tasksRefused } = await probeIsolation(config);
+    const status = level === 'strong' ? 'ok' : 'warn';
+    return { check: 'isolation', status, detail: `${level}: ${detail}`, fix: tasksRefused };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const fix = 'do that, or unset SANDBOX: without a sandbox completions run, tasks do not';
+    return { check: 'isolation', status: 'fail', detail: error.message, fix };
+  }
 }
 
 /** Free, or held by this very service. */

@@ -3,6 +3,8 @@ import { Audit1000 } from './1000-audit.js';
 import { Identity2000 } from './2000-identity.js';
 import { Ledger3000 } from './3000-ledger.js';
 import { Installation4000 } from './4000-installation.js';
+import { Tasks5000 } from './5000-tasks.js';
+import { Artifacts6000 } from './6000-artifacts.js';
 
 /**
  * The schema's history, oldest first; one that was released never changes. TypeORM takes the order from the
@@ -13,4 +15,6 @@ export const MIGRATIONS: (new () => MigrationInterface & { name: string })[] = [
   Identity2000,
   Ledger3000,
   Installation4000,
+  Tasks5000,
+  Artifacts6000,
 ];

@@ -24,12 +24,14 @@ interface RunToBind {
   model: string;
   sampling: Sampling;
   meter: RunMeter;
+  /** A task makes as many calls as it needs, its subagents to these models too. */
+  agentic?: { models: readonly string[] };
 }
 
 /**
- * What the broker knows of the one run that a token stands for: which model it may call, what its calls cost
- * and how they ended. A text run gets exactly one answer: the CLI goes on by itself after `max_tokens` and
- * after a refusal, and would retry a stream that was cut when half of it has been shown.
+ * What the broker knows of the one run that a token stands for: which models it may call, what its calls cost
+ * and how the last one ended. A text run gets exactly one answer: the CLI goes on by itself after `max_tokens`
+ * and after a refusal, and would retry a stream that was cut when half of it has been shown.
  */
 export class BoundRun {
   stopReason: string | null = null;
@@ -40,8 +42,7 @@ export class BoundRun {
   lengthSetByMoney = false;
   readonly aborted = new AbortController();
   private cut = false;
-  /** What each call used, as far as the model's API said. */
-  readonly usages: ModelUsage[] = [];
+  private readonly usages: ModelUsage[] = [];
   private readonly inFlight = new Set<Promise<void>>();
 
   constructor(private readonly run: RunToBind) {}
@@ -65,9 +66,11 @@ export class BoundRun {
     request: MessagesRequest,
     inputBytes: number,
   ): Promise<{ call: ModelCall } | CallRefusal> {
-    if (this.answered) return { kind: 'answered', message: 'this run already has its answer' };
-    if (this.cut) return { kind: 'cut', message: 'the answer was cut after a part of it was sent' };
-    if (request.model !== this.run.model) {
+    if (!this.run.agentic) {
+      if (this.answered) return { kind: 'answered', message: 'this run already has its answer' };
+      if (this.cut) return { kind: 'cut', message: 'the answer was cut after a part of it was sent' };
+    }
+    if (request.model !== this.run.model && !this.run.agentic?.models.includes(request.model)) {
       return { kind: 'model', message: `this run may not call ${request.model}` };
     }
     const asked = Math.min(request.max_tokens, this.run.sampling.maxTokens ?? request.max_tokens);
@@ -82,13 +85,18 @@ export class BoundRun {
     return { call: { ...call, maxTokens: verdict.maxTokens } };
   }
 
+  /** What each call used that ended since the last time, as far as the model's API said. */
+  takeUsages(): ModelUsage[] {
+    return this.usages.splice(0);
+  }
+
   /** A call came to its end, whole or cut. */
   finish(call: ModelCall, answer: AnswerReader): void {
     this.settle(call, answer.usage);
     this.stopReason = answer.stopReason;
     this.answered = answer.complete;
     this.cut = answer.hasContent && !answer.complete;
-    if (!answer.complete) this.failure = { status: null, message: 'the answer was cut' };
+    this.failure = answer.complete ? null : { status: null, message: 'the answer was cut' };
   }
 
   /** A call was answered with an error, or not at all. */

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { CredentialHealth } from '../credential-health.js';
 import type { ModelCall } from '../run-meter.js';
+import type { BrokerDoor } from '../sandbox/sandbox.js';
 import { AnswerReader } from './answer-reader.js';
 import { BoundRun } from './bound-run.js';
+import { close, doorOf, listen } from './door.js';
 import { Upstream } from './upstream.js';
 import { messagesRequest, upstreamBody } from './upstream-body.js';
 
@@ -16,53 +17,79 @@ const LONGEST_RETRY_AFTER_S = 86_400;
 /** Failures that the CLI would only make worse by trying again or by looking for another login. */
 const FINAL_FOR_THE_CLI = new Set([401, 403]);
 
+interface Binding {
+  token: string;
+  door: BrokerDoor;
+  release: () => Promise<void>;
+}
+
 /**
- * The credential-injecting proxy between the CLI and the model's API, on loopback. Guarantees: a token is
- * good for one run and only while that run is bound; only model calls pass; each is authorised before and
- * metered after; the real credential is never seen on the CLI's side.
+ * The credential-injecting proxy between the CLI and the model's API. Guarantees: a token is good for one run,
+ * only while that run is bound, and only at the door that the run has: a socket of its own, or loopback. Only
+ * model calls pass; each is authorised before and metered after; the real credential is never seen on the
+ * CLI's side.
  */
 @Injectable()
-export class Broker implements OnModuleInit, OnApplicationShutdown {
+export class Broker implements OnApplicationShutdown {
   private readonly logger = new Logger(Broker.name);
-  private readonly runs = new Map<string, BoundRun>();
-  private server: Server;
+  /** Runs that come through loopback. The port is opened for the first of them. */
+  private readonly onLoopback = new Map<string, BoundRun>();
+  private readonly sockets = new Set<Server>();
+  private loopback: Promise<Server> | undefined;
 
   constructor(
     private readonly upstream: Upstream,
     private readonly credential: CredentialHealth,
   ) {}
 
-  async onModuleInit(): Promise<void> {
-    this.server = createServer((request, response) => void this.handle(request, response));
-    await new Promise<void>((resolve, reject) => {
-      this.server.once('error', reject).listen(0, '127.0.0.1', resolve);
+  async onApplicationShutdown(): Promise<void> {
+    for (const server of [...this.sockets, ...(this.loopback ? [await this.loopback] : [])]) close(server);
+  }
+
+  /**
+   * Makes a token for a run and opens its door: the socket at this path, which no other run's token passes, or
+   * loopback. Good until `release`, which also waits until every call of the run is metered.
+   */
+  async bind(run: BoundRun, socketPath?: string): Promise<Binding> {
+    const token = `run-${randomBytes(32).toString('base64url')}`;
+    return socketPath ? this.bindToSocket(run, token, socketPath) : this.bindToLoopback(run, token);
+  }
+
+  private async bindToSocket(run: BoundRun, token: string, socketPath: string): Promise<Binding> {
+    const only = new Map([[token, run]]);
+    const server = await listen(this.serverFor(only), socketPath);
+    this.sockets.add(server);
+    const release = async () => {
+      only.delete(token);
+      await run.abort();
+      this.sockets.delete(server);
+      close(server);
+    };
+    return { token, door: { socketPath }, release };
+  }
+
+  private async bindToLoopback(run: BoundRun, token: string): Promise<Binding> {
+    this.loopback ??= listen(this.serverFor(this.onLoopback));
+    const door = doorOf(await this.loopback);
+    this.onLoopback.set(token, run);
+    const release = async () => {
+      this.onLoopback.delete(token);
+      await run.abort();
+    };
+    return { token, door, release };
+  }
+
+  private serverFor(runs: Map<string, BoundRun>): Server {
+    return createServer((request, response) => {
+      void this.handle(runs.get(presentedToken(request)), request, response);
     });
   }
 
-  onApplicationShutdown(): void {
-    this.server.close();
-    this.server.closeAllConnections();
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  /** Makes a token for a run. Good until `release`, which also waits until every call of the run is metered. */
-  bind(run: BoundRun): { token: string; release: () => Promise<void> } {
-    const token = `run-${randomBytes(32).toString('base64url')}`;
-    this.runs.set(token, run);
-    return {
-      token,
-      release: async () => {
-        this.runs.delete(token);
-        await run.abort();
-      },
-    };
-  }
-
-  private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const run = this.runs.get(presentedToken(request));
+  private async handle(
+    run: BoundRun | undefined,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const path = (request.url ?? '').split('?')[0];
     if (!run) return refuse(response, 401, 'authentication_error', 'unknown run');
     if (request.method !== 'POST' || path !== '/v1/messages') {

@@ -1,4 +1,4 @@
-import { query } from '@anthropic-ai/claude-agent-sdk';
+import { query, type SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '@app/config';
 import { BoundRun } from '../broker/bound-run.js';
@@ -7,15 +7,30 @@ import { CliExecutor } from '../cli-executor.js';
 import type { RunEvent } from '../run-events.js';
 import type { RunSpec } from '../run-spec.js';
 import { RunFolders } from '../sandbox/run-folders.js';
-import { Sandbox, type SandboxedProcess } from '../sandbox/sandbox.js';
+import { type BoxContent, Sandbox, type SandboxedProcess } from '../sandbox/sandbox.js';
 import { CliReport } from './cli-report.js';
 import { outcomeOf } from './outcome.js';
 import { cliEnvironment, sdkOptions } from './sdk-options.js';
+import { makeSkillPlugin } from './skill-plugin.js';
 import { StderrTail } from './stderr-tail.js';
+import { ToolTrail } from './tool-trail.js';
 
 const MEBIBYTE = 1024 * 1024;
 /** The CLI alone rests at 150 to 260 MB and has some ten threads. */
 const TEXT_LIMITS = { memoryBytes: 1024 * MEBIBYTE, processes: 64 };
+
+/** A text run is given no tool; should the CLI try one all the same, it is refused. */
+const denyAll = () =>
+  ({ allowed: false, item: 'tool', rule: 'text', message: 'a text run has no tools' }) as const;
+
+/** One process of the CLI in its box. After `end` nothing of it is left. */
+interface CliSession {
+  messages: AsyncIterable<SDKMessage>;
+  stderr: StderrTail;
+  kill: () => void;
+  end: () => Promise<void>;
+  exceeded: () => SandboxedProcess['exceeded'];
+}
 
 /**
  * The real executor: one process of the Claude Code CLI per run, through the official Agent SDK, in a
@@ -36,45 +51,70 @@ export class ClaudeCliExecutor extends CliExecutor {
     const deadline = AbortSignal.timeout(spec.limits.deadlineMs);
     const stop = AbortSignal.any([signal, deadline]);
     const bound = new BoundRun(spec);
-    const report = new CliReport();
-    const session = await this.start(spec, bound);
-    stop.addEventListener('abort', session.kill, { once: true });
-    if (stop.aborted) session.kill();
+    const trail = new ToolTrail(spec.agentic?.decide ?? denyAll);
+    const report = new CliReport(trail, spec.agentic !== undefined);
+    let session: CliSession | undefined;
+    const kill = () => session?.kill();
     try {
+      session = await this.start(spec, bound, trail);
+      stop.addEventListener('abort', kill, { once: true });
+      if (stop.aborted) kill();
       for await (const message of session.messages) {
-        const event = report.hear(message);
-        if (event) yield event;
+        yield* report.hear(message);
+        // The broker knows before the CLI has told what was said: usage waits until the turn is over.
+        if (message.type === 'user') yield* usagesOf(bound);
         if (report.finished) break;
       }
     } catch (error) {
-      report.trouble = `${String(error)} ${session.stderr.text}`;
+      report.trouble = `${String(error)} ${session?.stderr.text ?? ''}`;
     } finally {
-      stop.removeEventListener('abort', session.kill);
-      await session.end();
+      stop.removeEventListener('abort', kill);
+      await session?.end();
     }
-    for (const usage of bound.usages) yield { type: 'usage', usage };
-    const stoppedBy = signal.aborted ? 'cancelled' : deadline.aborted ? 'timed_out' : null;
-    yield { type: 'ended', outcome: outcomeOf({ report, broker: bound, stoppedBy }) };
+    yield* trail.take();
+    yield* usagesOf(bound);
+    const outcome = outcomeOf({
+      ...{ report, broker: bound, exceeded: session?.exceeded() },
+      ...{ isTask: spec.agentic !== undefined, outputWanted: spec.agentic?.outputSchema !== undefined },
+      stoppedBy: signal.aborted ? 'cancelled' : deadline.aborted ? 'timed_out' : null,
+    });
+    yield { type: 'ended', outcome };
   }
 
-  private async start(spec: RunSpec, bound: BoundRun) {
+  private async start(spec: RunSpec, bound: BoundRun, trail: ToolTrail): Promise<CliSession> {
     const folder = await this.folders.make(spec.runId);
-    const { token, release } = this.broker.bind(bound);
-    const content = {
-      folder,
-      workspace: spec.agentic?.workspace,
-      broker: { url: this.broker.url, socketPath: '' },
+    const undo = [() => this.folders.remove(folder)];
+    const clear = async () => {
+      for (const step of undo.splice(0).toReversed()) await step();
     };
+    try {
+      if (spec.agentic?.skills.length) await makeSkillPlugin(folder.pluginDir, spec.agentic.skills);
+      const { token, door, release } = await this.broker.bind(bound, this.sandbox.brokerSocket(folder));
+      undo.push(release);
+      const content = { folder, workspace: spec.agentic?.workspace, broker: door };
+      await this.sandbox.prepare(content);
+      return this.session(spec, trail, { content, token, clear });
+    } catch (error) {
+      await clear();
+      throw error;
+    }
+  }
+
+  private session(
+    spec: RunSpec,
+    trail: ToolTrail,
+    { content, token, clear }: { content: BoxContent; token: string; clear: () => Promise<void> },
+  ): CliSession {
     const view = this.sandbox.view(content);
+    const env = cliEnvironment(view, token, this.config.credential?.kind ?? 'api_key');
+    const limits = spec.agentic?.limits ?? TEXT_LIMITS;
     const stderr = new StderrTail();
     let child: SandboxedProcess | undefined;
     const messages = query({
       prompt: spec.prompt,
       options: {
-        ...sdkOptions(spec, view, this.config.cliPath),
+        ...sdkOptions(spec, view, this.config.cliPath, trail),
         spawnClaudeCodeProcess: ({ command, args }) => {
-          const env = cliEnvironment(view, token, this.config.credential?.kind ?? 'api_key');
-          const limits = spec.agentic?.limits ?? TEXT_LIMITS;
           child = this.sandbox.spawn({ command, args, env, limits, ...content });
           stderr.follow(child.stderr);
           return child;
@@ -87,9 +127,12 @@ export class ClaudeCliExecutor extends CliExecutor {
     };
     const end = async () => {
       kill();
-      await release();
-      await this.folders.remove(folder);
+      await clear();
     };
-    return { messages, stderr, kill, end };
+    return { messages, stderr, kill, end, exceeded: () => child?.exceeded };
   }
+}
+
+function usagesOf(bound: BoundRun): RunEvent[] {
+  return bound.takeUsages().map((usage) => ({ type: 'usage', usage }));
 }

@@ -2,18 +2,30 @@ import type { FinishReason, Outcome } from '../run-events.js';
 import type { CliReport } from './cli-report.js';
 import type { BoundRun, UpstreamFailure } from '../broker/bound-run.js';
 
-/** Every signal about how a run ended. The CLI's `subtype: success` is not one of them: it lies. */
+/** Every signal about how a run ended. The CLI's `subtype: success` alone is not one of them: it lies. */
 interface Signals {
-  report: Pick<CliReport, 'text' | 'costUsd' | 'trouble'>;
+  report: Pick<CliReport, 'text' | 'structuredOutput' | 'costUsd' | 'trouble' | 'last'>;
   broker: Pick<BoundRun, 'answered' | 'stopReason' | 'refusal' | 'failure' | 'lengthSetByMoney'>;
   /** Set when we ended the run ourselves. */
   stoppedBy: 'cancelled' | 'timed_out' | null;
+  /** Set when the box took more than its limits, and was ended for it. */
+  exceeded?: 'memory' | 'disk';
+  isTask: boolean;
+  outputWanted: boolean;
 }
 
 /** The one place that says how a run ended. */
-export function outcomeOf({ report, broker, stoppedBy }: Signals): Outcome {
+export function outcomeOf(signals: Signals): Outcome {
+  const { report, broker, stoppedBy } = signals;
   const kept = { text: report.text, cliCostUsd: report.costUsd };
-  if (broker.answered) return { ...kept, status: 'succeeded', finishReason: finishReason(broker) };
+  if (signals.isTask ? isDone(signals) : broker.answered) {
+    const { structuredOutput } = report;
+    return { ...kept, structuredOutput, status: 'succeeded', finishReason: finishReason(broker) };
+  }
+  if (signals.exceeded) {
+    const code = signals.exceeded === 'disk' ? 'workspace_full' : 'out_of_memory';
+    return { ...kept, status: 'failed', code, cause: report.trouble };
+  }
   if (stoppedBy) return { ...kept, status: stoppedBy };
   if (broker.refusal?.kind === 'money') {
     return { ...kept, status: 'budget_exceeded', reason: broker.refusal.message };
@@ -21,7 +33,24 @@ export function outcomeOf({ report, broker, stoppedBy }: Signals): Outcome {
   if (broker.failure) return { ...kept, status: 'failed', ...upstreamFailure(broker.failure) };
   // No call at all, or a call that we would not forward: the CLI did something that is not a run.
   const cause = [broker.refusal?.message, report.trouble].filter(Boolean).join('; ');
-  return { ...kept, status: 'failed', code: 'cli_crashed', cause: cause || 'no model call was made' };
+  const code = signals.isTask ? ownFailure(signals) : 'cli_crashed';
+  return { ...kept, status: 'failed', code, cause: cause || 'no model call was made' };
+}
+
+/** A task is done when the CLI says so without complaint and the model had the last word of its own will. */
+function isDone({ report, broker, outputWanted }: Signals): boolean {
+  if (report.last?.subtype !== 'success' || report.last.is_error) return false;
+  if (outputWanted && report.structuredOutput === undefined) return false;
+  return broker.answered && broker.stopReason !== 'refusal';
+}
+
+/** Why the CLI gave up a task by its own rules. */
+function ownFailure({ report, broker, outputWanted }: Signals) {
+  if (report.last?.subtype === 'error_max_turns') return 'max_turns';
+  if (broker.stopReason === 'refusal') return 'model_refused';
+  if (report.last?.subtype === 'error_max_structured_output_retries') return 'output_schema_failed';
+  if (outputWanted && report.last?.subtype === 'success') return 'output_schema_failed';
+  return 'cli_crashed';
 }
 
 function finishReason(broker: Signals['broker']): FinishReason {

@@ -2,32 +2,46 @@ import type { Options } from '@anthropic-ai/claude-agent-sdk';
 import type { ModelCredential } from '@app/config';
 import type { RunSpec } from '../run-spec.js';
 import type { BoxView } from '../sandbox/sandbox.js';
+import { agenticOptions } from './agentic-options.js';
+import type { ToolTrail } from './tool-trail.js';
 
 /** The CLI's own tries after a failed call. Few: a caller with a deadline waits, and can try again itself. */
 const CLI_RETRIES = 2;
 
-/** What is true for every text run, whatever the request says (executor.md, facts 1, 2 and 8). */
-const TEXT_ONLY = {
-  tools: [],
-  settingSources: [],
+/** What is true for every run, whatever the request says (executor.md, facts 1, 2 and 8). */
+const ALWAYS = {
   strictMcpConfig: true,
   permissionMode: 'dontAsk',
   persistSession: false,
   includePartialMessages: true,
   verbatimPrompts: true,
   extraArgs: { restricted: null },
-  settings: { blockReadsOutsideWorkingDirectories: true, blockWritesOutsideWorkingDirectories: true },
+  settings: {
+    blockReadsOutsideWorkingDirectories: true,
+    blockWritesOutsideWorkingDirectories: true,
+    disableSkillShellExecution: true,
+    disableBundledSkills: true,
+  },
 } as const satisfies Options;
 
-export function sdkOptions(spec: RunSpec, view: BoxView, cliPath: string | undefined): Options {
+export function sdkOptions(
+  spec: RunSpec,
+  view: BoxView,
+  cliPath: string | undefined,
+  trail: ToolTrail,
+): Options {
   return {
-    ...TEXT_ONLY,
-    tools: [],
+    ...ALWAYS,
     settingSources: [],
     cwd: view.workDir,
     model: spec.model,
-    systemPrompt: spec.system ?? '',
     ...(cliPath ? { pathToClaudeCodeExecutable: cliPath } : {}),
+    ...(spec.agentic
+      ? {
+          systemPrompt: { type: 'preset', preset: 'claude_code', append: spec.system },
+          ...agenticOptions(spec.agentic, view, trail),
+        }
+      : { systemPrompt: spec.system ?? '', tools: [] }),
   };
 }
 
@@ -41,6 +55,7 @@ export function cliEnvironment(
     HOME: view.home,
     USERPROFILE: view.home,
     TMPDIR: view.tmpDir,
+    CLAUDE_CODE_TMPDIR: view.tmpDir,
     CLAUDE_CONFIG_DIR: view.configDir,
     ANTHROPIC_BASE_URL: view.brokerUrl,
     // The CLI sends other headers for each kind of login; the broker swaps the value, not the kind.

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { childEnvironment } from '@app/config';
 import {
   type BoxContent,
@@ -15,14 +15,21 @@ import {
  * limits, and says so; `kill` ends the whole group at once, and so does the end of this process, however it
  * comes about short of SIGKILL.
  */
-@Injectable()
 export class ProcessSandbox extends Sandbox implements OnModuleInit, OnApplicationShutdown {
-  override readonly isolation: Isolation = {
-    level: 'weak',
-    detail: 'no OS sandbox: text only, behind the limits of the CLI itself',
-  };
-
+  override readonly isolation: Isolation;
   private readonly running = new Set<SandboxedProcess>();
+
+  /** `tasksRefused`: why nothing stronger is there, with the one-line fix. */
+  constructor(tasksRefused?: string) {
+    super();
+    this.isolation = tasksRefused
+      ? {
+          level: 'weak',
+          detail: 'no OS sandbox: completions only, behind the limits of the CLI itself',
+          tasksRefused,
+        }
+      : { level: 'weak', detail: 'no OS sandbox: tasks run with the rights of the service' };
+  }
 
   onModuleInit(): void {
     process.on('exit', this.killAll);
@@ -32,11 +39,19 @@ export class ProcessSandbox extends Sandbox implements OnModuleInit, OnApplicati
     process.off('exit', this.killAll);
   }
 
+  override brokerSocket(): undefined {
+    return undefined;
+  }
+
+  override async prepare(): Promise<void> {
+    // Everything belongs to the service's own user already.
+  }
+
   override view({ folder, workspace, broker }: BoxContent): BoxView {
     const workDir = workspace?.dir ?? folder.workDir;
     return {
       ...{ home: folder.home, configDir: folder.configDir, tmpDir: folder.root, workDir },
-      ...{ pluginDir: folder.pluginDir, brokerUrl: broker.url },
+      ...{ pluginDir: folder.pluginDir, brokerUrl: 'url' in broker ? broker.url : '' },
     };
   }
 

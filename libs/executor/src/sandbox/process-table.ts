@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 
 /** `<pid>-<start time>`: names a process for ever, also after its pid is used again. */
 export async function processName(pid: number): Promise<string | null> {
@@ -19,7 +19,8 @@ export async function processesOf(folder: string): Promise<number[]> {
   const found = await Promise.all(
     pids.map(async (pid) => {
       const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-      return environment.includes(folder) ? pid : null;
+      const workDir = await readlink(`/proc/${pid}/cwd`).catch(() => '');
+      return environment.includes(folder) || workDir.includes(folder) ? pid : null;
     }),
   );
   return found.filter((pid) => pid !== null);

@@ -18,8 +18,8 @@ describe('the folders of runs', () => {
     await rm(base, { recursive: true, force: true });
   });
 
-  async function sleeper(env: Record<string, string>): Promise<ChildProcess> {
-    const child = spawn('sleep', ['60'], { env: { PATH: '/usr/bin:/bin', ...env }, detached: true });
+  async function sleeper(env: Record<string, string>, cwd?: string): Promise<ChildProcess> {
+    const child = spawn('sleep', ['60'], { env: { PATH: '/usr/bin:/bin', ...env }, cwd, detached: true });
     children.push(child);
     await once(child, 'spawn');
     return child;
@@ -28,7 +28,9 @@ describe('the folders of runs', () => {
   it('are of the owner alone, and gone after the run', async () => {
     const folder = await folders.make('run_1');
     expect(((await stat(folder.configDir)).mode & 0o777).toString(8)).toBe('700');
-    expect(((await stat(base)).mode & 0o777).toString(8)).toBe('700');
+    expect(((await stat(folder.root)).mode & 0o777).toString(8)).toBe('700');
+    // Passed through by the account of the boxes, listed by nobody.
+    expect(((await stat(base)).mode & 0o777).toString(8)).toBe('711');
     await folders.remove(folder);
     await folders.removeOwn();
     await expect(readdir(base)).rejects.toThrow('ENOENT');
@@ -55,10 +57,15 @@ describe('the folders of runs', () => {
     const working = await sleeper({ HOME: join(living, 'run_2') });
     const orphan = await sleeper({ HOME: join(dead, 'run_3') });
     const bystander = await sleeper({ HOME: `${base}-other` });
-    const ended = once(orphan, 'exit');
+    // A box knows nothing of the folder, but its outer process works there.
+    const box = await sleeper({}, join(dead, 'run_3'));
+    const ended = Promise.all([once(orphan, 'exit'), once(box, 'exit')]);
 
-    expect(await folders.reap()).toBe(1);
-    expect(await ended).toEqual([null, 'SIGKILL']);
+    expect(await folders.reap()).toBe(2);
+    expect(await ended).toEqual([
+      [null, 'SIGKILL'],
+      [null, 'SIGKILL'],
+    ]);
     expect(await readdir(base)).toEqual([living.slice(base.length + 1)]);
     expect([working.exitCode, working.signalCode, bystander.signalCode]).toEqual([null, null, null]);
   });

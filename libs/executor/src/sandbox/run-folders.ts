@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Injectable, Logger } from '@nestjs/common';
@@ -25,17 +25,18 @@ export interface RunFolder {
 export class RunFolders {
   private readonly logger = new Logger(RunFolders.name);
   private readonly base: string;
-  private own: Promise<string> | undefined;
+  private made: Promise<string> | undefined;
 
   constructor(config: AppConfig) {
     this.base = join(tmpdir(), `claude-api-${config.instanceId}`);
   }
 
   async make(runId: string): Promise<RunFolder> {
-    const root = join(await this.ownFolder(), runId);
+    const root = join(await this.own(), runId);
     const inRoot = { configDir: join(root, 'config'), workDir: join(root, 'work') };
     const folder = { root, home: root, ...inRoot, pluginDir: join(root, 'plugin') };
-    await mkdir(folder.configDir, { recursive: true, mode: 0o700 });
+    await mkdir(root, { mode: 0o700 });
+    await mkdir(folder.configDir, { mode: 0o700 });
     await mkdir(folder.workDir, { mode: 0o700 });
     return folder;
   }
@@ -55,8 +56,8 @@ export class RunFolders {
 
   /** Called at shutdown, when no run is left. */
   async removeOwn(): Promise<void> {
-    if (!this.own) return;
-    await rm(await this.own, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+    if (!this.made) return;
+    await rm(await this.made, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
     // Fails, as it should, while another owner has its folder there.
     await rmdir(this.base).catch(() => undefined);
   }
@@ -71,14 +72,19 @@ export class RunFolders {
     return orphans.length;
   }
 
-  private ownFolder(): Promise<string> {
-    this.own ??= (async () => {
+  /** This process's own folder. Others pass through it to what is theirs, and cannot list it. */
+  own(): Promise<string> {
+    this.made ??= (async () => {
       const folder = join(this.base, (await processName(process.pid)) ?? String(process.pid));
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await this.requireOwnBase();
+      // Not the process's mask: the account of the boxes has to pass.
+      for (const each of [this.base, folder]) {
+        await mkdir(each, { recursive: true, mode: 0o711 });
+        await this.requireOwnBase();
+        await chmod(each, 0o711);
+      }
       return folder;
     })();
-    return this.own;
+    return this.made;
   }
 
   /** Whoever owns it could put settings into our runs, and links into what we remove. */

@@ -6,6 +6,7 @@ import type { RunFolder } from './run-folders.js';
 /** What the operator is told about the walls around a run. */
 export interface Isolation {
   level: 'weak' | 'strong';
+  /** Shown to anybody: no path. */
   detail: string;
   /** Why tasks are refused, with the one-line fix. Absent = they run. */
   tasksRefused?: string;
@@ -15,9 +16,12 @@ export interface Isolation {
 export interface BoxContent {
   folder: RunFolder;
   workspace?: WorkspaceDir;
-  /** The broker's two doors for this run: on loopback, and a socket of its own. */
-  broker: { url: string; socketPath: string };
+  /** Where the broker listens for this run: `Broker.bind` says it. */
+  broker: BrokerDoor;
 }
+
+/** On loopback, or on a socket that belongs to one run. */
+export type BrokerDoor = { url: string } | { socketPath: string };
 
 /** Where a run finds its things, as seen from inside its box. */
 export interface BoxView {
@@ -46,7 +50,11 @@ export type SandboxedProcess = ChildProcessByStdio<Writable, Readable, Readable>
 /** The walls around a run. One conformance suite holds for every adapter. */
 export abstract class Sandbox {
   abstract readonly isolation: Isolation;
+  /** Where the broker has to listen for a run: its own socket. Undefined = a box reaches loopback. */
+  abstract brokerSocket(folder: RunFolder): string | undefined;
   abstract view(content: BoxContent): BoxView;
+  /** Gives the content to whom the box runs as. Once, after all of it is made and before `spawn`. */
+  abstract prepare(content: BoxContent): Promise<void>;
   abstract spawn(box: BoxSpec): SandboxedProcess;
   /** SIGKILL to everything in the box; what it started too. Harmless when it has ended. */
   abstract kill(process: SandboxedProcess): void;

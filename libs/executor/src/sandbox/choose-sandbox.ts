@@ -1,0 +1,46 @@
+import { type AppConfig, ConfigError } from '@app/config';
+import { BubblewrapSandbox } from './bubblewrap-sandbox.js';
+import { findCli } from './cli-program.js';
+import { ProcessSandbox } from './process-sandbox.js';
+import { RunFolders } from './run-folders.js';
+import type { Isolation, Sandbox } from './sandbox.js';
+import { troubleOf } from './sandbox-probe.js';
+
+/**
+ * The walls that this machine has, tried with a real box. `auto` takes the strongest that works; a choice
+ * that does not work is a `ConfigError` of one line, never something weaker.
+ */
+export async function chooseSandbox(
+  config: Pick<AppConfig, 'sandbox' | 'cliPath'>,
+  folders: RunFolders,
+): Promise<Sandbox> {
+  if (config.sandbox === 'process') return new ProcessSandbox();
+  const found = await tryBubblewrap(config.cliPath, folders);
+  if (typeof found !== 'string') return found;
+  if (config.sandbox === 'auto') return new ProcessSandbox(found);
+  throw new ConfigError(`SANDBOX is bubblewrap, which does not work here: ${found}`);
+}
+
+/** What `doctor` tells of it: tried, and nothing left behind. */
+export async function probeIsolation(config: AppConfig): Promise<Isolation> {
+  const folders = new RunFolders(config);
+  try {
+    return (await chooseSandbox(config, folders)).isolation;
+  } finally {
+    await folders.removeOwn();
+  }
+}
+
+async function tryBubblewrap(
+  cliPath: string | undefined,
+  folders: RunFolders,
+): Promise<BubblewrapSandbox | string> {
+  if (process.platform !== 'linux') return 'bubblewrap needs Linux';
+  if (process.arch !== 'x64' && process.arch !== 'arm64') return 'its filter knows x64 and arm64 only';
+  const sandbox = new BubblewrapSandbox(await folders.own());
+  const trouble = await troubleOf(sandbox, folders);
+  if (trouble !== undefined) return trouble;
+  const cli = cliPath ?? findCli();
+  if (cli) sandbox.readyProgram(cli);
+  return sandbox;
+}

@@ -1,0 +1,18 @@
+import { Module } from '@nestjs/common';
+import { AuditModule } from '@app/audit';
+import { PolicyModule, RunsModule } from '@app/runs';
+import { ArtifactsModule } from './artifacts/artifacts.module.js';
+import { TaskEvents } from './feed/task-events.js';
+import { TaskSubmission } from './submission/task-submission.js';
+import { TaskCancels } from './task-cancels.js';
+import { TaskStoreModule } from './task-store.module.js';
+import { TaskViews } from './task-views.js';
+import { TasksController } from './tasks.controller.js';
+
+/** The routes of tasks: they take and show them, and start nothing. */
+@Module({
+  imports: [ArtifactsModule, AuditModule, PolicyModule, RunsModule, TaskStoreModule],
+  controllers: [TasksController],
+  providers: [TaskCancels, TaskEvents, TaskSubmission, TaskViews],
+})
+export class TasksModule {}
