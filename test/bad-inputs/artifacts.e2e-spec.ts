@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -110,29 +111,26 @@ describe('names of artifacts', () => {
   });
 
   describe('row 54', () => {
-    it.each<[string, string, string]>([
+    it.each([
       [
-        'a line break',
         'a\r\nset-cookie: x=1\r\n\r\n<html>',
         'a%0D%0Aset-cookie%3A%20x%3D1%0D%0A%0D%0A%3Chtml%3E',
+        `"a??set-cookie: x=1????<html>"; filename*=UTF-8''a%0D%0Aset-cookie%3A%20x%3D1%0D%0A%0D%0A%3Chtml%3E`,
       ],
-      ['a quote', 'a"; filename="b.html', 'a%22%3B%20filename%3D%22b.html'],
-      ['a backslash', 'a\\"b', 'a%5C%22b'],
-      ['a turned direction', '\u202egpj.exe', '%E2%80%AEgpj.exe'],
-      ['other letters', 'Büro – 報告.md', 'B%C3%BCro%20%E2%80%93%20%E5%A0%B1%E5%91%8A.md'],
-      ['a percent sign', '%0d%0ax.txt', '%250d%250ax.txt'],
-    ])('%s in a name stays in the name', async (_, name, address) => {
+      ['a"; filename="b.html', 'a%22%3B%20filename%3D%22b.html', String.raw`"a\"; filename=\"b.html"`],
+      ['a\\"b', 'a%5C%22b', String.raw`"a\\\"b"`],
+      ['\u202egpj.exe', '%E2%80%AEgpj.exe', `"?gpj.exe"; filename*=UTF-8''%E2%80%AEgpj.exe`],
+      ['報告.md', '%E5%A0%B1%E5%91%8A.md', `"??.md"; filename*=UTF-8''%E5%A0%B1%E5%91%8A.md`],
+      ['%0d%0ax.txt', '%250d%250ax.txt', `%0d%0ax.txt; filename*=UTF-8''%250d%250ax.txt`],
+    ])('the name %j is encoded and ends no header', async (name, address, filename) => {
       await keep('a');
       await rows.setPath(task, 'a', name);
       const answer = await ask(`${task}/artifacts/${address}`);
-      expect(answer.status).toBe(200);
-      expect(answer.body).toBe('x');
+      expect(answer).toMatchObject({ status: 200, body: 'x' });
       const headers = answer.head.split('\r\n').slice(1);
       expect(headers.filter((line) => !/^[A-Za-z0-9-]+: [\x20-\x7e]*$/.test(line))).toEqual([]);
       expect(headers.filter((line) => /^set-cookie:/i.test(line))).toEqual([]);
-      const [disposition] = headers.filter((line) => /^content-disposition:/i.test(line));
-      expect(disposition).toMatch(/^content-disposition: attachment; filename/i);
-      expect(filenameOf(disposition!)).toBe(basename(name).replaceAll(/[^\x20-\x7e\xa0-\xff]/g, '?'));
+      expect(headers).toContain(`Content-Disposition: attachment; filename=${filename}`);
     });
 
     it('a name that no run could have left is in no archive', async () => {
@@ -170,6 +168,7 @@ describe('names of artifacts', () => {
     }
     expect(paths.size).toBe(1_000);
     await workspace.release();
+    expect(existsSync(workspace.dir)).toBe(false);
     await rm(join(service.config.blobDir, 'artifacts', task), { recursive: true });
   }, 120_000);
 });

@@ -4,7 +4,7 @@ import packageJson from '../../../package.json' with { type: 'json' };
 export interface BannerFacts {
   url: string;
   database: 'external' | 'embedded';
-  isolation: { level: string; detail: string };
+  isolation: { level: string; detail: string; tasksRefused?: string };
   credential: { ok: boolean; detail: string };
   /** Made by this very start. */
   adminKey?: string;
@@ -24,6 +24,7 @@ export function banner(facts: BannerFacts): string {
     `  isolation  ${isolation.level} (${isolation.detail})`,
     `  model      ${demoKey ? 'scripted (demo)' : model}`,
   ];
+  if (isolation.tasksRefused) lines.push(`  tasks      refused: ${isolation.tasksRefused}`);
   if (facts.adminKey) lines.push('', ...firstSteps(facts.adminKey));
   if (demoKey) lines.push('', ...demoSteps(url, demoKey));
   return lines.join('\n');

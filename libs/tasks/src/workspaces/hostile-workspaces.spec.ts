@@ -1,3 +1,4 @@
+import { deepEqual } from 'node:assert/strict';
 import {
   chmod,
   lstat,
@@ -17,7 +18,6 @@ import {
   makeDeep,
   makeDevice,
   makeFifo,
-  makeMany,
   makeSocket,
   startSwapping,
 } from '../../../../test/support/hostile-files.js';
@@ -25,7 +25,7 @@ import { startTestWorkspaces, type TestWorkspaces } from '../../../../test/suppo
 import { removeTree } from './remove-tree.js';
 
 const input = (path: string, content = 'given') => ({ path, content: Buffer.from(content) });
-const asRoot = process.getuid?.() === 0 ? it : it.skip;
+const isRoot = process.getuid?.() === 0;
 
 /** sandbox-security.md sections 5 and 6, rows 48, 53 and 93: what a run can leave in its folder on purpose. */
 describe('a hostile workspace', () => {
@@ -40,8 +40,10 @@ describe('a hostile workspace', () => {
   });
   afterEach(async () => {
     await stopSwapping?.();
-    expect(await readdir(outside)).toEqual(['precious.txt']);
-    expect(await readFile(join(outside, 'precious.txt'), 'utf8')).toBe('precious');
+    const left = await Promise.all(
+      (await readdir(outside)).map((name) => readFile(join(outside, name), 'utf8')),
+    );
+    deepEqual(left, ['precious']);
     await rm(outside, { recursive: true });
     await removeTree(test.blobDir);
     await test.stop();
@@ -51,27 +53,20 @@ describe('a hostile workspace', () => {
     Object.fromEntries(skipped.map(({ reason, count }) => [reason, count]));
 
   describe('when it is collected', () => {
-    it('gives no links, FIFOs and sockets, waits for none, and follows none', async () => {
+    it('gives no links, FIFOs, sockets and devices, waits for none, and follows none', async () => {
       const workspace = await test.prepare();
       const inside = (name: string) => join(workspace.dir, name);
       await symlink(join(outside, 'precious.txt'), inside('file-link'));
       await symlink(outside, inside('folder-link'));
       await symlink('loop', inside('loop'));
       await makeFifo(inside('fifo'));
+      if (isRoot) await makeDevice(inside('zero'));
       const server = await makeSocket(inside('s'));
       await writeFile(inside('plain.txt'), 'x');
       const collection = await workspace.collect();
       expect(collection.artifacts.map(({ path }) => path)).toEqual(['plain.txt']);
-      expect(skippedOf(collection)).toEqual({ special_file: 5 });
+      expect(skippedOf(collection)).toEqual({ special_file: isRoot ? 6 : 5 });
       server.close();
-      await workspace.release();
-    });
-
-    asRoot('gives no devices', async () => {
-      const workspace = await test.prepare();
-      await makeDevice(join(workspace.dir, 'zero'));
-      const collection = await workspace.collect();
-      expect([collection.artifacts, skippedOf(collection)]).toEqual([[], { special_file: 1 }]);
       await workspace.release();
     });
 
@@ -117,16 +112,6 @@ describe('a hostile workspace', () => {
       await workspace.release();
       expect(await readdir(join(test.blobDir, 'scratch'))).toEqual([]);
     });
-
-    it('stops counting after 100,000 files', async () => {
-      const workspace = await test.prepare();
-      await makeMany(workspace.dir, 101_000);
-      const collection = await workspace.collect();
-      expect(collection.artifacts).toHaveLength(1_000);
-      expect(skippedOf(collection).too_many).toBeLessThan(100_000);
-      await workspace.release();
-      expect(await readdir(join(test.blobDir, 'scratch'))).toEqual([]);
-    }, 60_000);
 
     it('does not go into .git and node_modules, and says so', async () => {
       const workspace = await test.prepare();
