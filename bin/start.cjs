@@ -21,7 +21,10 @@ start(process.argv.slice(2)).catch((error) => {
 async function start(args) {
   buildIfStale(root);
   const serving = args[0] === 'serve' && !args.includes('--help') && !args.includes('-h');
-  const main = join(root, 'dist', 'apps', serving ? 'api' : 'cli', 'src', 'main.js');
-  const app = await import(pathToFileURL(main).href);
-  await (serving ? app.serve(args.slice(1)) : app.run(args));
+  const app = await load(serving ? 'api' : 'cli');
+  await (serving ? app.serve(args.slice(1), () => load('worker')) : app.run(args));
+}
+
+function load(app) {
+  return import(pathToFileURL(join(root, 'dist', 'apps', app, 'src', 'main.js')).href);
 }

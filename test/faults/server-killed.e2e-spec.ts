@@ -1,27 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { databaseUrlOf } from '../support/embedded-url.js';
 import { ModelStandIn } from '../support/model-stand-in.js';
+import { alive, cliProcesses, treeOf } from '../support/processes.js';
 import { cleanUp, ServerProcess } from '../support/server-process.js';
 
 jest.setTimeout(180_000);
 
-/** Processes of the CLI that the server of this home started. */
-function cliProcesses(home: string): number[] {
-  const instanceId = readFileSync(join(home, 'data', 'instance-id'), 'utf8').slice(0, 12);
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`claude-api-${instanceId}`);
-      } catch {
-        return false;
-      }
-    });
-}
+const isPostgres = (command: string) => /postgres/.test(command);
 
 describe('a server that is killed, and a database that goes away', () => {
   let model: ModelStandIn;
@@ -70,16 +57,17 @@ describe('a server that is killed, and a database that goes away', () => {
     for (const end = Date.now() + 60_000; model.journal.length < 20; await sleep(50)) {
       if (Date.now() > end) throw new Error(`only ${model.journal.length} streams started`);
     }
-    const before = cliProcesses(home);
-    expect(before.length).toBeGreaterThanOrEqual(20);
+    const killed = server.child.pid as number;
+    expect(cliProcesses(killed).length).toBeGreaterThanOrEqual(20);
+    // Boxes with all that is in them; the database is no child of one run and stays.
+    const before = treeOf(killed).filter(({ pid, command }) => pid !== killed && !isPostgres(command));
 
     server.child.kill('SIGKILL');
     await Promise.all(streams);
     server = await ServerProcess.start(home, { ...environment(), PORT: String(server.port) });
     servers.push(server);
     const startedAt = Date.now();
-    const orphans = () => before.filter((pid) => cliProcesses(home).includes(pid));
-    while (orphans().length > 0) {
+    while (alive(before).length > 0) {
       expect(Date.now() - startedAt).toBeLessThan(5000);
       await sleep(50);
     }
@@ -147,6 +135,8 @@ describe('a server that is killed, and a database that goes away', () => {
     model.script = () => ({ text: 'word '.repeat(20), chunks: 20, chunkDelayMs: 100 });
     const running = stream(key);
     while (model.journal.length === 0) await sleep(20);
+    const inRun = cliProcesses(server.child.pid as number).flatMap(({ parent }) => treeOf(parent));
+    expect(inRun.length).toBeGreaterThan(0);
     server.child.kill('SIGINT');
     await sleep(200);
     const refused = await fetch(`${server.url}/v1/completions`, {
@@ -160,6 +150,6 @@ describe('a server that is killed, and a database that goes away', () => {
     expect([503, 'connection refused']).toContain(refused);
     expect(await running).toContain('event: done');
     expect(await server.exited()).toBe(0);
-    expect(cliProcesses(home)).toEqual([]);
+    expect(alive(inRun)).toEqual([]);
   });
 });

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { INestApplicationContext } from '@nestjs/common';
 import pg from 'pg';
 import { ArtifactsRepository, ArtifactStore } from '@app/tasks';
-import { Artifacts6000 } from '../../libs/database/src/migrations/6000-artifacts.js';
 
-/** The columns of a task that have no default. */
-const TASKS = `CREATE TABLE tasks (id text COLLATE "C" PRIMARY KEY, project text, key_id text, tier text,
-  description text, model text, effective_policy jsonb)`;
+/** What gives a part of the service by its class. */
+type Container = Pick<INestApplicationContext, 'get'>;
+type CollectedArtifact = Parameters<ArtifactsRepository['insert']>[1][number];
 
 export const newTaskId = () => `task_${randomUUID().replaceAll('-', '')}`;
 
@@ -19,11 +19,6 @@ export class ArtifactRows {
   static async open(databaseUrl: string): Promise<ArtifactRows> {
     const client = new pg.Client(databaseUrl);
     await client.connect();
-    const { rows } = await client.query(
-      "SELECT to_regclass('tasks') IS NULL AS tasks, to_regclass('task_artifacts') IS NULL AS artifacts",
-    );
-    if (rows[0].tasks) await client.query(TASKS);
-    if (rows[0].artifacts) await new Artifacts6000().up(client as never);
     return new ArtifactRows(client);
   }
 
@@ -31,10 +26,11 @@ export class ArtifactRows {
     await this.client.end();
   }
 
+  /** One that has ended: no worker takes it. */
   async task(project: string, id = newTaskId()): Promise<string> {
     await this.client.query(
-      `INSERT INTO tasks (id, project, key_id, tier, description, model, effective_policy)
-       VALUES ($1, $2, 'key_none', 'enterprise', 'a test', 'haiku', '{}')`,
+      `INSERT INTO tasks (id, project, key_id, tier, description, model, effective_policy, status, finished_at)
+       VALUES ($1, $2, 'key_none', 'enterprise', 'a test', 'haiku', '{}', 'succeeded', now())`,
       [id, project],
     );
     return id;
@@ -42,7 +38,7 @@ export class ArtifactRows {
 
   /** As if a run had left it: a copy in the store and its row. */
   async keep(
-    app: { get<T>(token: new (...args: never[]) => T, options?: { strict: boolean }): T },
+    app: Container,
     taskId: string,
     path: string,
     content: Buffer | string,
@@ -55,7 +51,24 @@ export class ArtifactRows {
     await file.close();
     await rm(source);
     const artifact = { ...kept!, ...row };
-    await app.get(ArtifactsRepository, { strict: false }).insert(taskId, [artifact]);
+    await this.insert(app, taskId, [artifact]);
     return artifact;
+  }
+
+  async insert(app: Container, taskId: string, artifacts: CollectedArtifact[]): Promise<void> {
+    await app.get(ArtifactsRepository, { strict: false }).insert(taskId, artifacts);
+  }
+
+  async setSize(taskId: string, path: string, bytes: number): Promise<void> {
+    await this.client.query('UPDATE task_artifacts SET size_bytes = $3 WHERE task_id = $1 AND path = $2', [
+      ...[taskId, path, bytes],
+    ]);
+  }
+
+  /** Says of an artifact what no run could have left. */
+  async setPath(taskId: string, path: string, hostile: string): Promise<void> {
+    await this.client.query('UPDATE task_artifacts SET path = $3 WHERE task_id = $1 AND path = $2', [
+      ...[taskId, path, hostile],
+    ]);
   }
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { promisify } from 'node:util';
@@ -40,8 +40,12 @@ async function script(source: string, cwd: string): Promise<void> {
   await run(process.execPath, ['-e', `const fs = require('node:fs'); ${source}`], { cwd });
 }
 
-/** Swaps a folder and a link of the same name for each other, as fast as it can, until it is killed. */
-export async function startSwapping(folder: string, name: string, target: string): Promise<ChildProcess> {
+/** Swaps a folder and a link of the same name for each other, as fast as it can, until it is told to stop. */
+export async function startSwapping(
+  folder: string,
+  name: string,
+  target: string,
+): Promise<() => Promise<void>> {
   const source = `const fs = require('node:fs');
     fs.mkdirSync('real', { recursive: true }); fs.symlinkSync(${JSON.stringify(target)}, 'link');
     console.log('swapping');
@@ -52,5 +56,9 @@ export async function startSwapping(folder: string, name: string, target: string
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(child.stdout, 'data');
-  return child;
+  const ended = once(child, 'exit');
+  return async () => {
+    child.kill('SIGKILL');
+    await ended;
+  };
 }

@@ -52,3 +52,10 @@ export async function gone(seen: SeenProcess[], withinMs: number): Promise<SeenP
   for (const end = Date.now() + withinMs; Date.now() < end && alive(seen).length > 0;) await sleep(20);
   return alive(seen);
 }
+
+/** Processes of the Claude Code CLI itself that this process started, in boxes or not. */
+export function cliProcesses(pid: number): SeenProcess[] {
+  return treeOf(pid).filter(({ command }) =>
+    /^(\/opt\/claude|\S*claude-agent-sdk\S*)\/claude /.test(command),
+  );
+}

@@ -25,7 +25,8 @@ export class AppModule {
         AuditModule,
         PermissionsModule,
         AuthModule,
-        ...(config.role === 'worker' ? [] : [CompletionsModule, TasksModule]),
+        CompletionsModule,
+        TasksModule,
         ...(config.role === 'api' ? [] : [TaskWorkerModule]),
         HealthModule.checking({
           imports: [ExecutorModule],

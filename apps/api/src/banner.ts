@@ -3,10 +3,8 @@ import packageJson from '../../../package.json' with { type: 'json' };
 
 export interface BannerFacts {
   url: string;
-  /** It does tasks and has no API. */
-  isWorker?: boolean;
   database: 'external' | 'embedded';
-  isolation: { level: string; detail: string };
+  isolation: { level: string; detail: string; tasksRefused?: string };
   credential: { ok: boolean; detail: string };
   /** Made by this very start. */
   adminKey?: string;
@@ -16,17 +14,17 @@ export interface BannerFacts {
 
 /** What the operator reads when the server has started: where it is, how it stands, and what to do next. */
 export function banner(facts: BannerFacts): string {
-  const { url, isWorker, isolation, credential, demoKey } = facts;
+  const { url, isolation, credential, demoKey } = facts;
   const model = credential.ok ? `credential of kind ${credential.detail}` : credential.detail;
   const lines = [
     `Claude Code API Service ${packageJson.version}${demoKey ? ' (demo: answers come from a scripted model)' : ''}`,
-    ...(isWorker
-      ? ['  role       worker: does the tasks of the queue, has no API', `  health     ${url}/health`]
-      : [`  API        ${url}`, `  docs       ${url}/docs`]),
+    `  API        ${url}`,
+    `  docs       ${url}/docs`,
     `  database   ${facts.database === 'embedded' ? 'embedded PostgreSQL' : 'the one of DATABASE_URL'}`,
     `  isolation  ${isolation.level} (${isolation.detail})`,
     `  model      ${demoKey ? 'scripted (demo)' : model}`,
   ];
+  if (isolation.tasksRefused) lines.push(`  tasks      refused: ${isolation.tasksRefused}`);
   if (facts.adminKey) lines.push('', ...firstSteps(facts.adminKey));
   if (demoKey) lines.push('', ...demoSteps(url, demoKey));
   return lines.join('\n');

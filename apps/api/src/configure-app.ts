@@ -4,7 +4,6 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { DestinationStream } from 'pino';
 import type { AppConfig } from '@app/config';
 import { Draining } from './draining.js';
-import { healthOnly } from './http/health-only.js';
 import { HttpAdapter } from './http/http-adapter.js';
 import { ingress } from './http/ingress.js';
 import { JsonBody } from './http/json-body.js';
@@ -31,17 +30,12 @@ export async function createSurface(
     abortOnError: false,
     logger: new StructuredLog(config, logSink),
   });
-  return configureApp(app, config, draining);
+  return configureApp(app, draining);
 }
 
 /** Puts the surface around the routes. */
-function configureApp(
-  app: NestExpressApplication,
-  { role }: AppConfig,
-  draining: Draining,
-): NestExpressApplication {
+export function configureApp(app: NestExpressApplication, draining = new Draining()): NestExpressApplication {
   app.use(securityHeaders, ingress(draining));
-  if (role === 'worker') app.use(healthOnly);
   app.useGlobalFilters(new ProblemFilter());
   app.useGlobalInterceptors(new JsonBody());
   app.useGlobalPipes(new Validation());

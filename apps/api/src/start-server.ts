@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Bootstrap, KeysService, operatorPrincipal } from '@app/auth';
 import { type AppConfig, ConfigError, loadConfig } from '@app/config';
-import { type DatabaseHandle, InstanceLock, migrate, requireSameSecrets, startDatabase } from '@app/database';
+import { type DatabaseHandle, takeInstallation } from '@app/database';
 import { CredentialHealth, Sandbox } from '@app/executor';
 import type { BannerFacts } from './banner.js';
 import { createApp } from './create-app.js';
@@ -17,7 +17,7 @@ export interface ServeOptions {
   host?: string;
 }
 
-export interface RunningServer {
+interface RunningServer {
   facts: BannerFacts;
   /** Takes no new work, lets running work end or cuts it after 30 s, and leaves nothing behind. */
   stop(): Promise<void>;
@@ -38,14 +38,7 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     // Loaded for the demo only: it is no part of the real service.
     const demo = options.demo ? await import('./demo/demo.js') : undefined;
     const config = demo ? await demo.demoConfig(options, undo) : loadConfig(options);
-    const database = await startDatabase(config);
-    undo.push(() => database.release());
-    const lock = await InstanceLock.take(database.url, config.serverId);
-    if (!lock) throw homeInUse(config);
-    undo.push(() => lock.release());
-    await migrate(database.url);
-    await requireSameSecrets(database.url, config);
-    database.supervise();
+    const database = await takeInstallation(config, undo);
     const draining = new Draining();
     const app = await createApp(config, database.url, { draining });
     undo.push(() => app.close());
@@ -85,15 +78,12 @@ async function factsOf(
   config: AppConfig,
   database: DatabaseHandle,
 ): Promise<BannerFacts> {
-  const isWorker = config.role === 'worker';
   return {
-    isWorker,
     url: urlOf(app.getHttpServer().address() as AddressInfo),
     database: database.mode,
     isolation: app.get(Sandbox, { strict: false }).isolation,
     credential: app.get(CredentialHealth, { strict: false }).check(),
-    // Whoever reads a worker's output looks for no key there.
-    adminKey: isWorker ? undefined : (await app.get(Bootstrap, { strict: false }).ensureAdmin())?.key,
+    adminKey: (await app.get(Bootstrap, { strict: false }).ensureAdmin())?.key,
     demoKey: config.demo ? await demoKey(app) : undefined,
   };
 }
@@ -107,8 +97,3 @@ function urlOf({ address, family, port }: AddressInfo): string {
   if (address === '0.0.0.0' || address === '::') return `http://localhost:${port}`;
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
-
-const homeInUse = ({ home, role }: AppConfig) =>
-  new ConfigError(
-    `a ${role === 'worker' ? 'worker' : 'server'} already runs on the data folder ${home}: stop it, or set CLAUDE_API_HOME to another one`,
-  );

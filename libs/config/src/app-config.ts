@@ -19,10 +19,8 @@ export abstract class AppConfig {
   readonly role: 'all' | 'api' | 'worker';
   readonly keyPepper: string;
   readonly auditKey: string;
-  /** Names this installation (its home folder) in temporary folders. */
+  /** Names this installation (its home folder) in run rows and temporary folders. */
   readonly instanceId: string;
-  /** Names the one server of its role on this home, in its rows and its lock: a restart has the same name. */
-  readonly serverId: string;
   /** Holds workspaces and artifacts; made when it is first needed. */
   readonly blobDir: string;
   readonly maxRuns: number;

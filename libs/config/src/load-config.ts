@@ -29,8 +29,8 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
     role: values.ROLE,
     keyPepper: values.KEY_PEPPER ?? keptSecret(home, 'key-pepper'),
     auditKey: values.AUDIT_KEY ?? keptSecret(home, 'audit-key'),
-    instanceId,
-    serverId: values.ROLE === 'all' ? instanceId : `${instanceId}-${values.ROLE}`,
+    // An api and a worker of one home are two: what one of them left is not the other's to clear.
+    instanceId: values.ROLE === 'all' ? instanceId : `${instanceId}-${values.ROLE}`,
     blobDir: values.BLOB_DIR ?? defaultBlobDir(home, instanceId),
     maxRuns: values.MAX_RUNS,
     sandbox: values.SANDBOX,
@@ -41,6 +41,15 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
     modelBaseUrl: overrides.modelBaseUrl ?? values.ANTHROPIC_BASE_URL,
     demo: overrides.demo ?? false,
   };
+}
+
+/** Which program `serve` starts. Bad settings are for that program to report. */
+export function configuredRole(env: Environment = process.env): AppConfig['role'] {
+  try {
+    return readSettings(env).values.ROLE;
+  } catch {
+    return 'all';
+  }
 }
 
 /** One row of `config show`: the value in force (secrets masked) and where it came from. */

@@ -1,4 +1,3 @@
-export { InstanceLock } from './instance-lock.js';
 export type { DatabaseHandle } from './database-handle.js';
 export { DatabaseHealth } from './database-health.js';
 export { DatabaseModule } from './database.module.js';
@@ -7,4 +6,5 @@ export { migrate, migrationStatus } from './migrate.js';
 export { Notifications } from './notifications.js';
 export { removeEmbeddedDatabase, startDatabase } from './start-database.js';
 export { requireSameSecrets } from './secret-fingerprints.js';
+export { takeInstallation } from './take-installation.js';
 export { Transactions } from './transactions.js';

@@ -4,7 +4,7 @@ import { connect, disconnect } from './connect.js';
 const RETRY_MS = 500;
 
 /**
- * The right to be the one server of its name, held as a session lock of Postgres: it ends with the
+ * The right to be the one server of an installation, held as a session lock of Postgres: it ends with the
  * process however that ends, so there is never a stale one. After a restart of the database it is taken
  * again as soon as the database answers.
  */
@@ -15,12 +15,12 @@ export class InstanceLock {
 
   private constructor(
     private readonly url: string,
-    private readonly serverId: string,
+    private readonly instanceId: string,
   ) {}
 
   /** Null when another process has it. */
-  static async take(url: string, serverId: string): Promise<InstanceLock | null> {
-    const lock = new InstanceLock(url, serverId);
+  static async take(url: string, instanceId: string): Promise<InstanceLock | null> {
+    const lock = new InstanceLock(url, instanceId);
     return (await lock.#tryToTake()) ? lock : null;
   }
 
@@ -34,7 +34,7 @@ export class InstanceLock {
     const client = await connect(this.url, 'claude-api instance lock');
     const { rows } = await client.query<{ taken: boolean }>(
       'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS taken',
-      [`claude-api instance ${this.serverId}`],
+      [`claude-api instance ${this.instanceId}`],
     );
     if (!rows[0]?.taken || this.#released) {
       await disconnect(client);

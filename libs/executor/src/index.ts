@@ -1,3 +1,4 @@
+export { SKILL_PLUGIN } from './claude-cli/skill-plugin.js';
 export { CliExecutor } from './cli-executor.js';
 export { CredentialHealth } from './credential-health.js';
 export { ExecutorModule } from './executor.module.js';

@@ -30,7 +30,7 @@ export class Idempotency implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    await this.keys.freeAbandoned(this.config.serverId);
+    await this.keys.freeAbandoned(this.config.instanceId);
     await this.removeExpired();
     this.timer = setInterval(() => void this.removeExpired(), REMOVE_EVERY_MS).unref();
   }
@@ -52,7 +52,7 @@ export class Idempotency implements OnModuleInit, OnModuleDestroy {
     }
     const fingerprint = createHash('sha256').update(canonicalJson(body)).digest('hex');
     const claim = { project: principal.project, key, ticket: randomUUID() };
-    const known = await this.keys.claim({ ...claim, instance: this.config.serverId, fingerprint });
+    const known = await this.keys.claim({ ...claim, instance: this.config.instanceId, fingerprint });
     if (!known) return { ticket: this.ticketOf(claim) };
     if (known.fingerprint !== fingerprint) {
       throw new AppError('idempotency_mismatch', 'this idempotency-key was used with another request', {

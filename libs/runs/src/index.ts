@@ -8,3 +8,4 @@ export type { AgenticAsk, Run, RunProgress, RunRequest, RunResult } from './run.
 export { RunPolicy } from './run-policy.js';
 export { RunsModule } from './runs.module.js';
 export { Runs } from './runs.service.js';
+export { type TokenUsage, tokenUsage } from './token-usage.js';

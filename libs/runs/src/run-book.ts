@@ -27,7 +27,7 @@ const LOST: RunEnding = {
 @Injectable()
 export class RunBook implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(RunBook.name);
-  /** Names this process; a run whose owner is an earlier process of this server is abandoned. */
+  /** Names this process; a run whose owner is another process of this installation is abandoned. */
   private readonly owner = randomUUID();
   private timer: NodeJS.Timeout;
 
@@ -74,7 +74,7 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
         project: principal.project,
         keyId: principal.keyId,
         epoch: principal.epoch,
-        instance: this.config.serverId,
+        instance: this.config.instanceId,
         owner: this.owner,
         costKind: this.config.credential?.kind === 'oauth_token' ? 'notional' : 'billed',
       });
@@ -145,7 +145,7 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
   /** Ends what dead processes left open. What they used is not known, and is written as that. */
   private async sweep(): Promise<void> {
     await this.transactions.run(async () => {
-      const abandoned = await this.ledger.takeAbandoned(this.config.serverId, this.owner);
+      const abandoned = await this.ledger.takeAbandoned(this.config.instanceId, this.owner);
       for (const run of abandoned) await this.write(run, LOST);
       if (abandoned.length > 0)
         this.logger.warn({ msg: 'ended runs of a dead server', runs: abandoned.length });

@@ -1,12 +1,10 @@
-import type { Decide, Decision } from '@app/executor';
+import { type Decide, type Decision, SKILL_PLUGIN } from '@app/executor';
 import type { EffectivePolicy, Refusal } from '@app/permissions';
 
 export type ThingKind = 'tool' | 'agent' | 'skill';
 
 /** The agent that the CLI starts when the model names none. */
 const DEFAULT_AGENT = 'general-purpose';
-/** The folder that skills reach the CLI in is a plugin of this name. */
-const PLUGIN_PREFIX = 'granted:';
 /** Gives the answer in the shape of an output schema; does nothing else. */
 const ANSWERING_TOOL = 'StructuredOutput';
 const SHOWN_CHARACTERS = 100;
@@ -48,7 +46,5 @@ export function toolGate({ policy, hasOutputSchema, refusalOf }: Gate): Decide {
 }
 
 function withoutPrefix(skill: unknown): unknown {
-  return typeof skill === 'string' && skill.startsWith(PLUGIN_PREFIX)
-    ? skill.slice(PLUGIN_PREFIX.length)
-    : skill;
+  return typeof skill === 'string' ? skill.replace(new RegExp(`^${SKILL_PLUGIN}:`), '') : skill;
 }

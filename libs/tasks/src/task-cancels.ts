@@ -31,12 +31,17 @@ export class TaskCancels {
       const { status } = await this.views.require(principal, id);
       throw new AppError('conflict', `the task has ended already: it is ${status}`, { details: { status } });
     }
+    if (accepted === 'queued') await this.endings.dropTicket(id);
     await this.events.end(id, AbortSignal.timeout(LONGEST_WAIT_MS));
   }
 
-  private async accept(principal: Principal, id: string, requestId: string): Promise<boolean> {
+  private async accept(
+    principal: Principal,
+    id: string,
+    requestId: string,
+  ): Promise<'queued' | 'running' | undefined> {
     const task = await this.tasks.requestCancel(id, principal.project);
-    if (!task) return false;
+    if (!task) return undefined;
     if (task.status === 'queued') {
       await this.endings.end({ id, attempt: task.attempt }, 'queued', { status: 'cancelled' });
     }
@@ -49,6 +54,6 @@ export class TaskCancels {
       outcome: 'ok',
       requestId,
     });
-    return true;
+    return task.status;
   }
 }

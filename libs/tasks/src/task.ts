@@ -1,4 +1,4 @@
-import type { EffectivePolicyDto } from '@app/runs';
+import type { EffectivePolicyDto, TokenUsage } from '@app/runs';
 
 /** Queued and running come to an end; each of the others is one, for good. */
 export const TASK_STATUSES = [
@@ -31,14 +31,6 @@ export interface TaskError {
   code: string;
   message: string;
   details: Record<string, unknown>;
-}
-
-export interface TaskUsage {
-  input_tokens: number | null;
-  output_tokens: number | null;
-  cache_read_input_tokens: number | null;
-  cache_creation_input_tokens: number | null;
-  total_tokens: number | null;
 }
 
 /** Milliseconds; `queue_ms` until a worker took the task. */
@@ -78,7 +70,7 @@ export interface Task {
   run_id: string | null;
   result: TaskResult | null;
   error: TaskError | null;
-  usage: TaskUsage | null;
+  usage: TokenUsage | null;
   /** Nano-dollars; int8 arrives as text. */
   cost_nano: string | null;
   timing: TaskTiming | null;

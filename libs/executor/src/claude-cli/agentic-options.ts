@@ -2,7 +2,7 @@ import type { HookCallback, Options } from '@anthropic-ai/claude-agent-sdk';
 import { CURRENT_MODELS, type ModelFamily } from '@app/common';
 import type { AgenticSpec, AgentSpec } from '../run-spec.js';
 import type { BoxView } from '../sandbox/sandbox.js';
-import { PLUGIN_NAME } from './skill-plugin.js';
+import { SKILL_PLUGIN } from './skill-plugin.js';
 import type { ToolTrail } from './tool-trail.js';
 
 /** What a task adds to the options of every run: exactly the granted tools, agents and skills. */
@@ -11,7 +11,7 @@ export function agenticOptions(agentic: AgenticSpec, view: BoxView, trail: ToolT
   return {
     tools: [...tools, ...(agents.length > 0 ? ['Agent'] : []), ...(skills.length > 0 ? ['Skill'] : [])],
     agents: Object.fromEntries(agents.map((agent) => [agent.name, definitionOf(agent)])),
-    skills: skills.map(({ name }) => `${PLUGIN_NAME}:${name}`),
+    skills: skills.map(({ name }) => `${SKILL_PLUGIN}:${name}`),
     ...(skills.length > 0 ? { plugins: [{ type: 'local' as const, path: view.pluginDir }] } : {}),
     ...(maxTurns === undefined ? {} : { maxTurns }),
     ...(outputSchema ? { outputFormat: { type: 'json_schema' as const, schema: outputSchema } } : {}),

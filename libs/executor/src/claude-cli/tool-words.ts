@@ -1,6 +1,6 @@
 import type { ToolHappening } from '../run-events.js';
 import type { ToolCall } from '../tool-decision.js';
-import { PLUGIN_NAME } from './skill-plugin.js';
+import { SKILL_PLUGIN } from './skill-plugin.js';
 
 /** A reader gets this much of a tool's result; the model saw the whole. */
 const LONGEST_RESULT = 16_384;
@@ -17,7 +17,7 @@ export function told({ tool, input }: ToolCall): ToolHappening {
     return { type: 'agent_spawn', spawned: String(input.subagent_type ?? ''), reason };
   }
   if (tool === 'Skill') {
-    const skill = String(input.skill ?? '').replace(`${PLUGIN_NAME}:`, '');
+    const skill = String(input.skill ?? '').replace(`${SKILL_PLUGIN}:`, '');
     return { type: 'skill_invoke', skill, input: String(input.args ?? '') };
   }
   return { type: 'tool_call', tool, arguments: input };

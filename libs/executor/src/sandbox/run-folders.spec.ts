@@ -18,8 +18,8 @@ describe('the folders of runs', () => {
     await rm(base, { recursive: true, force: true });
   });
 
-  async function sleeper(env: Record<string, string>): Promise<ChildProcess> {
-    const child = spawn('sleep', ['60'], { env: { PATH: '/usr/bin:/bin', ...env }, detached: true });
+  async function sleeper(env: Record<string, string>, cwd?: string): Promise<ChildProcess> {
+    const child = spawn('sleep', ['60'], { env: { PATH: '/usr/bin:/bin', ...env }, cwd, detached: true });
     children.push(child);
     await once(child, 'spawn');
     return child;
@@ -57,10 +57,15 @@ describe('the folders of runs', () => {
     const working = await sleeper({ HOME: join(living, 'run_2') });
     const orphan = await sleeper({ HOME: join(dead, 'run_3') });
     const bystander = await sleeper({ HOME: `${base}-other` });
-    const ended = once(orphan, 'exit');
+    // A box knows nothing of the folder, but its outer process works there.
+    const box = await sleeper({}, join(dead, 'run_3'));
+    const ended = Promise.all([once(orphan, 'exit'), once(box, 'exit')]);
 
-    expect(await folders.reap()).toBe(1);
-    expect(await ended).toEqual([null, 'SIGKILL']);
+    expect(await folders.reap()).toBe(2);
+    expect(await ended).toEqual([
+      [null, 'SIGKILL'],
+      [null, 'SIGKILL'],
+    ]);
     expect(await readdir(base)).toEqual([living.slice(base.length + 1)]);
     expect([working.exitCode, working.signalCode, bystander.signalCode]).toEqual([null, null, null]);
   });

@@ -69,18 +69,21 @@ export class ArtifactsController {
     @Res() response: Response,
   ): Promise<void> {
     const { artifact, content } = await this.artifacts.open(principal, taskId, path);
+    const etag = `"${artifact.sha256}"`;
     response.attachment(path).set({
       'content-type': servedType(artifact.mediaType),
       'content-length': String(artifact.sizeBytes),
-      etag: `"${artifact.sha256}"`,
+      etag,
       'repr-digest': `sha-256=:${Buffer.from(artifact.sha256, 'hex').toString('base64')}:`,
       'accept-ranges': 'none',
     });
-    if (request.method !== 'HEAD' && !request.fresh) {
-      return unlessGone(response, pipeline(content, response));
+    const isKnown = (request.headers['if-none-match'] ?? '').split(/\s*,\s*/).includes(etag);
+    if (request.method === 'HEAD' || isKnown) {
+      content.destroy();
+      response.status(isKnown ? 304 : 200).end();
+    } else {
+      await unlessGone(response, pipeline(content, response));
     }
-    content.destroy();
-    response.status(request.fresh ? 304 : 200).end();
   }
 }
 

@@ -43,8 +43,7 @@ export class TaskEndings {
       if (!task) return false;
       await this.artifacts.insert(task.id, artifacts);
       await this.events.add(task.id, task.last_seq, resultEvent(task, artifacts));
-      // Of a task that waits the ticket stays: whoever takes it finds that nothing waits. Removing it here could
-      // meet a dispatcher that holds it and waits for the task's row.
+      // That of a task that waited goes afterwards: a dispatcher may hold it and wait for the task's row.
       if (from === 'running') await this.queue.remove(task.id);
       await this.audit.append({
         type: 'task.ended',
@@ -57,6 +56,11 @@ export class TaskEndings {
       });
       return true;
     });
+  }
+
+  /** After the transaction that ended a waiting task. A ticket that is missed here goes when its turn comes. */
+  async dropTicket(id: string): Promise<void> {
+    await this.queue.remove(id);
   }
 
   /** Its turn comes again and its place in line is kept; one that has started already ends with `otherwise`. */

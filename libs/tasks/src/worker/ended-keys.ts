@@ -28,7 +28,9 @@ export class EndedKeys implements OnModuleInit {
     const error = taskError(new AppError('invalid_api_key', 'the API key was revoked'));
     try {
       for (const task of await this.tasks.queuedOf(keyId)) {
-        await this.endings.end(task, 'queued', { status: 'cancelled', error });
+        if (await this.endings.end(task, 'queued', { status: 'cancelled', error })) {
+          await this.endings.dropTicket(task.id);
+        }
       }
     } catch (cause) {
       this.logger.warn({ msg: 'the tasks of a revoked key could not be ended', key_id: keyId, err: cause });

@@ -43,6 +43,8 @@ export class HeldTasks implements OnModuleInit, OnApplicationShutdown {
 
   /** `claimedAt`: a moment before the claim, on the monotonic clock. */
   take(claim: Claim, claimedAt: number): Hold {
+    // Lost, settled and taken again before the old run has noticed.
+    this.holds.get(claim.id)?.lose();
     const hold = new Hold(claim, claimedAt + LEASE_SECONDS * 1000);
     this.holds.set(claim.id, hold);
     return hold;

@@ -1,8 +1,8 @@
 import type { EffectivePolicy } from '@app/permissions';
-import { EffectivePolicyDto, type RunProgress, type RunRequest, type RunResult } from '@app/runs';
+import { EffectivePolicyDto, type RunProgress, type RunRequest } from '@app/runs';
 import { clipped, storable } from '../storable.js';
 import type { NewTaskEvent } from '../task-event.js';
-import type { Claim, TaskInput, TaskUsage } from '../task.js';
+import type { Claim, TaskInput } from '../task.js';
 
 /** Of each string in an event. */
 const LONGEST = 16 * 1024;
@@ -62,30 +62,13 @@ function usageData({ usage, costUsd }: Extract<Told, { type: 'usage' }>): Record
     input_tokens: usage.inputTokens,
     output_tokens: usage.outputTokens,
     cache_read_input_tokens: usage.cacheReadTokens,
-    cache_creation_input_tokens: sum([usage.cacheWrite5mTokens, usage.cacheWrite1hTokens]),
+    cache_creation_input_tokens:
+      usage.cacheWrite5mTokens === null || usage.cacheWrite1hTokens === null
+        ? null
+        : usage.cacheWrite5mTokens + usage.cacheWrite1hTokens,
     cost_usd: costUsd,
   };
 }
-
-/** Over all models of the run; null as soon as one part is not known. */
-export function usageOf({ usage }: RunResult): TaskUsage {
-  const input = sum(usage.map(({ inputTokens }) => inputTokens));
-  const output = sum(usage.map(({ outputTokens }) => outputTokens));
-  const read = sum(usage.map(({ cacheReadTokens }) => cacheReadTokens));
-  const written = sum(
-    usage.flatMap(({ cacheWrite5mTokens, cacheWrite1hTokens }) => [cacheWrite5mTokens, cacheWrite1hTokens]),
-  );
-  return {
-    input_tokens: input,
-    output_tokens: output,
-    cache_read_input_tokens: read,
-    cache_creation_input_tokens: written,
-    total_tokens: sum([input, output, read, written]),
-  };
-}
-
-const sum = (parts: (number | null)[]): number | null =>
-  parts.reduce((total, part) => (total === null || part === null ? null : total + part), 0);
 
 /** The beginning of the final text: its first paragraph. */
 export function summaryOf(text: string): string {

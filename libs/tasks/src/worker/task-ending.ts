@@ -1,11 +1,11 @@
 import { type AppError } from '@app/common';
 import { usdToNano } from '@app/budgets';
-import type { RunResult } from '@app/runs';
+import { type RunResult, tokenUsage } from '@app/runs';
 import type { TaskEnding } from '../store/claims.repository.js';
 import { taskError } from '../store/task-endings.js';
 import type { FinalStatus } from '../task.js';
 import type { Collection } from '../workspaces/workspace.js';
-import { summaryOf, usageOf } from './run-words.js';
+import { summaryOf } from './run-words.js';
 
 /** What a finished run makes of its task. A partial result is kept, whatever the end. */
 export function endingOf(
@@ -24,7 +24,7 @@ export function endingOf(
     status: facts.cancelled ? 'cancelled' : statusOf(run.status, failure),
     error: failure && !facts.cancelled ? taskError(failure) : null,
     result: text === '' && structuredOutput === undefined && skipped.length === 0 ? null : result,
-    usage: usageOf(run),
+    usage: tokenUsage(run.usage),
     costNano: costUsd === null ? null : usdToNano(costUsd),
     timing: { ...timing, queue_ms: facts.queueMs },
   };

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { deepEqual } from 'node:assert/strict';
 import {
   chmod,
   lstat,
@@ -18,7 +18,6 @@ import {
   makeDeep,
   makeDevice,
   makeFifo,
-  makeMany,
   makeSocket,
   startSwapping,
 } from '../../../../test/support/hostile-files.js';
@@ -26,12 +25,13 @@ import { startTestWorkspaces, type TestWorkspaces } from '../../../../test/suppo
 import { removeTree } from './remove-tree.js';
 
 const input = (path: string, content = 'given') => ({ path, content: Buffer.from(content) });
-const asRoot = process.getuid?.() === 0 ? it : it.skip;
+const isRoot = process.getuid?.() === 0;
 
 /** sandbox-security.md sections 5 and 6, rows 48, 53 and 93: what a run can leave in its folder on purpose. */
 describe('a hostile workspace', () => {
   let test: TestWorkspaces;
   let outside: string;
+  let stopSwapping: (() => Promise<void>) | undefined;
 
   beforeEach(async () => {
     test = await startTestWorkspaces();
@@ -39,8 +39,11 @@ describe('a hostile workspace', () => {
     await writeFile(join(outside, 'precious.txt'), 'precious');
   });
   afterEach(async () => {
-    expect(await readdir(outside)).toEqual(['precious.txt']);
-    expect(await readFile(join(outside, 'precious.txt'), 'utf8')).toBe('precious');
+    await stopSwapping?.();
+    const left = await Promise.all(
+      (await readdir(outside)).map((name) => readFile(join(outside, name), 'utf8')),
+    );
+    deepEqual(left, ['precious']);
     await rm(outside, { recursive: true });
     await removeTree(test.blobDir);
     await test.stop();
@@ -50,27 +53,20 @@ describe('a hostile workspace', () => {
     Object.fromEntries(skipped.map(({ reason, count }) => [reason, count]));
 
   describe('when it is collected', () => {
-    it('gives no links, FIFOs and sockets, waits for none, and follows none', async () => {
+    it('gives no links, FIFOs, sockets and devices, waits for none, and follows none', async () => {
       const workspace = await test.prepare();
       const inside = (name: string) => join(workspace.dir, name);
       await symlink(join(outside, 'precious.txt'), inside('file-link'));
       await symlink(outside, inside('folder-link'));
       await symlink('loop', inside('loop'));
       await makeFifo(inside('fifo'));
+      if (isRoot) await makeDevice(inside('zero'));
       const server = await makeSocket(inside('s'));
       await writeFile(inside('plain.txt'), 'x');
       const collection = await workspace.collect();
       expect(collection.artifacts.map(({ path }) => path)).toEqual(['plain.txt']);
-      expect(skippedOf(collection)).toEqual({ special_file: 5 });
+      expect(skippedOf(collection)).toEqual({ special_file: isRoot ? 6 : 5 });
       server.close();
-      await workspace.release();
-    });
-
-    asRoot('gives no devices', async () => {
-      const workspace = await test.prepare();
-      await makeDevice(join(workspace.dir, 'zero'));
-      const collection = await workspace.collect();
-      expect([collection.artifacts, skippedOf(collection)]).toEqual([[], { special_file: 1 }]);
       await workspace.release();
     });
 
@@ -117,16 +113,6 @@ describe('a hostile workspace', () => {
       expect(await readdir(join(test.blobDir, 'scratch'))).toEqual([]);
     });
 
-    it('stops counting after 100,000 files', async () => {
-      const workspace = await test.prepare();
-      await makeMany(workspace.dir, 101_000);
-      const collection = await workspace.collect();
-      expect(collection.artifacts).toHaveLength(1_000);
-      expect(skippedOf(collection).too_many).toBeLessThan(100_000);
-      await workspace.release();
-      expect(await readdir(join(test.blobDir, 'scratch'))).toEqual([]);
-    }, 60_000);
-
     it('does not go into .git and node_modules, and says so', async () => {
       const workspace = await test.prepare();
       for (const folder of ['.git/objects', 'packages/a/node_modules/b', 'src/.git']) {
@@ -156,14 +142,13 @@ describe('a hostile workspace', () => {
 
     it('gives nothing from outside while a folder and a link are swapped under it', async () => {
       const workspace = await test.prepare();
-      const swapping = await startSwapping(workspace.dir, 'sub', outside);
+      stopSwapping = await startSwapping(workspace.dir, 'sub', outside);
       await writeFile(join(workspace.dir, 'plain.txt'), 'x');
       for (let round = 0; round < 100; round += 1) {
         const paths = (await workspace.collect()).artifacts.map(({ path }) => path);
         expect(paths.filter((path) => path !== 'plain.txt')).toEqual([]);
       }
-      swapping.kill('SIGKILL');
-      await once(swapping, 'exit');
+      await stopSwapping?.();
       await workspace.release();
     }, 60_000);
   });
@@ -235,7 +220,7 @@ describe('a hostile workspace', () => {
 
     it('nothing lands outside while a folder and a link are swapped under it', async () => {
       const first = await test.prepare({ workspace: 'w' });
-      const swapping = await startSwapping(first.dir, 'sub', outside);
+      stopSwapping = await startSwapping(first.dir, 'sub', outside);
       let refused = 0;
       for (let round = 0; round < 300; round += 1) {
         const files = [input('sub/precious.txt', 'overwritten'), input(`sub/${round}.txt`)];
@@ -244,8 +229,7 @@ describe('a hostile workspace', () => {
         await workspace?.release();
       }
       expect(refused).toBeLessThan(300);
-      swapping.kill('SIGKILL');
-      await once(swapping, 'exit');
+      await stopSwapping?.();
       await first.release();
     }, 60_000);
   });

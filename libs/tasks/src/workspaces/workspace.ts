@@ -8,10 +8,20 @@ import { type FoundFile, type SkipReason, TreeWalk } from './tree-walk.js';
 const MAX_ARTIFACTS = 1_000;
 
 /** How a file looked before the run, by its path. */
-export type Snapshot = Map<string, string>;
+export type Snapshot = Map<string, ReturnType<typeof look>>;
 
-/** What cannot stay the same when a file is changed: the time of the last change of its inode is not to be set. */
-export const look = ({ stats }: FoundFile) => `${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
+/** `whole` cannot stay the same when a file is changed: the time of the last change of its inode is not to be set. */
+export function look({ stats: { uid, ino, size, mtimeNs, ctimeNs } }: FoundFile) {
+  const content = `${ino}:${size}:${mtimeNs}`;
+  return { uid, content, whole: `${content}:${ctimeNs}` };
+}
+
+/** A file that only changed hands, from the service to the account of the boxes, is the same. */
+function isSame(before: ReturnType<typeof look> | undefined, file: FoundFile): boolean {
+  if (!before) return false;
+  const now = look(file);
+  return before.whole === now.whole || (before.uid !== now.uid && before.content === now.content);
+}
 
 export interface Collection {
   artifacts: CollectedArtifact[];
@@ -52,7 +62,7 @@ export class Workspace {
     const artifacts: CollectedArtifact[] = [];
     let room = this.facts.quotaBytes;
     for await (const file of walk.files()) {
-      if (this.facts.before.get(file.path) === look(file)) continue;
+      if (isSame(this.facts.before.get(file.path), file)) continue;
       if (artifacts.length === MAX_ARTIFACTS) {
         walk.skip('too_many');
         continue;

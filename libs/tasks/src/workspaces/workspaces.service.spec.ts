@@ -9,7 +9,8 @@ import { removeTree } from './remove-tree.js';
 
 const sha256 = (content: string) => createHash('sha256').update(content).digest('hex');
 const input = (path: string, content = 'given') => ({ path, content: Buffer.from(content) });
-const asRoot = process.getuid?.() === 0 ? it : it.skip;
+/** Whom root gives a workspace to; others can only give it to themselves, which the times show just as well. */
+const boxOwner = process.getuid?.() === 0 ? 65_534 : process.getuid!();
 const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
 
 describe('workspaces', () => {
@@ -102,10 +103,10 @@ describe('workspaces', () => {
       await next.release();
     });
 
-    asRoot('are not the files that the box was made owner of', async () => {
+    it('are not the files that the box was made owner of', async () => {
       const workspace = await test.prepare({ files: [input('given.txt')] });
-      await chown(join(workspace.dir, 'given.txt'), 65_534, 65_534);
-      await chown(workspace.dir, 65_534, 65_534);
+      await chown(join(workspace.dir, 'given.txt'), boxOwner, process.getgid!());
+      await chown(workspace.dir, boxOwner, process.getgid!());
       expect((await workspace.collect()).artifacts).toEqual([]);
       await workspace.release();
     });
@@ -221,7 +222,8 @@ describe('workspaces', () => {
     });
 
     it('has nothing to do where no task ever ran', async () => {
-      await expect(test.workspaces.sweep(async () => false)).resolves.toBeUndefined();
+      await test.workspaces.sweep(async () => false);
+      await expect(readdir(test.blobDir)).rejects.toThrow('ENOENT');
     });
   });
 });

@@ -101,9 +101,11 @@ export class Workspaces {
   private async sweepScratch(
     isRunning: (taskId: string, attempt: number) => Promise<boolean>,
   ): Promise<number> {
-    const shelf = await this.shelf('scratch');
+    const shelf = join(this.config.blobDir, 'scratch');
+    const folder = await opendir(shelf).catch(ifMissing);
+    if (!folder) return 0;
     let removed = 0;
-    for await (const { name } of await opendir(shelf)) {
+    for await (const { name } of folder) {
       const [, taskId, attempt] = SCRATCH_NAME.exec(name) ?? [];
       if (removed === SWEEP_LIMIT) break;
       if (taskId === undefined || (await isRunning(taskId, Number(attempt)))) continue;
@@ -162,4 +164,9 @@ function full(workspace: string | undefined, holds: string): AppError {
         'workspace_full',
         `the workspace ${workspace} holds ${holds}: name another workspace, or have the operator empty this one`,
       );
+}
+
+function ifMissing(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT') throw error;
+  return undefined;
 }
