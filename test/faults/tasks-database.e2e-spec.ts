@@ -10,7 +10,7 @@ import { plays, uses } from '../support/scripted-turns.js';
 import { cleanUp, ServerProcess } from '../support/server-process.js';
 import { TaskApi, until } from '../support/task-api.js';
 
-jest.setTimeout(120_000);
+jest.setTimeout(90_000);
 
 const bash = (command: string) => uses('Bash', { command });
 const WORDS = 'word '.repeat(100);
@@ -29,6 +29,7 @@ describe('tasks whose database goes away, and what an earlier boot left', () => 
   let model: ModelStandIn;
   let home: string;
   let blobs: string;
+  let databaseUrl: string;
   let api: ServerProcess;
   let worker: ServerProcess;
   let user: TaskApi;
@@ -42,6 +43,7 @@ describe('tasks whose database goes away, and what an earlier boot left', () => 
     await chmod(blobs, 0o711);
     api = await start({ ROLE: 'api' });
     worker = await start({ ROLE: 'worker' });
+    databaseUrl = await databaseUrlOf(api.env);
     user = new TaskApi(api.url, (await api.createKey()).key);
   });
   afterAll(async () => {
@@ -64,7 +66,7 @@ describe('tasks whose database goes away, and what an earlier boot left', () => 
     return server;
   }
   async function rows<T extends object = any>(sql: string, values: unknown[] = []): Promise<T[]> {
-    const client = new pg.Client({ connectionString: await databaseUrlOf(api.env) });
+    const client = new pg.Client(databaseUrl);
     await client.connect();
     try {
       return (await client.query<T>(sql, values)).rows;
