@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,6 +22,8 @@ describe('a worker that is lost in the middle of a task', () => {
     // A first answer, and then silence: the task has started and is not ended.
     model.script = () => ({ text: 'working on it', chunks: 20, chunkDelayMs: 120_000 });
     blobs = await mkdtemp(join(tmpdir(), 'worker-lost-'));
+    // Boxes run as another account.
+    await chmod(blobs, 0o755);
     api = await ServerProcess.start(await ServerProcess.temporaryHome(), env('api'));
     processes.push(api);
     ({ key } = await api.createKey());
@@ -41,7 +43,6 @@ describe('a worker that is lost in the middle of a task', () => {
     ROLE: role,
     DATABASE_URL: database.url,
     BLOB_DIR: blobs,
-    SANDBOX: 'process',
     KEY_PEPPER: 'a pepper that all processes of a test share',
     AUDIT_KEY: 'an audit key that all processes of a test share',
     ANTHROPIC_API_KEY: 'sk-ant-canary-credential',
