@@ -51,7 +51,7 @@ describe('tasks that are asked for wrongly', () => {
     [32, 'files.0.encoding', { files: [{ path: 'a', content: 'x', encoding: 'UTF8' }] }],
     [32, 'workspace', { workspace: 'Website' }],
     [33, 'allow_tools', { allow_tools: Array(201).fill('Read') }],
-    [33, 'files', { files: Array(201).fill({ path: 'a', content: '' }) }],
+    [33, 'files', { files: Array.from({ length: 201 }, () => ({ path: 'a', content: '' })) }],
     [35, 'metadata', { metadata: '9999-99-99' }],
     [81, 'allow_tools.0', { allow_tools: ['Read(//**)'] }],
     [81, 'allow_tools.0', { allow_tools: ['Bash(*)'] }],

@@ -19,8 +19,8 @@ describe('a worker that is lost in the middle of a task', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     model = await ModelStandIn.start();
-    // A first answer, and then silence: the task has started and is not ended.
-    model.script = () => ({ text: 'working on it', chunks: 20, chunkDelayMs: 120_000 });
+    // Silence: the task has started and is not ended.
+    model.script = () => ({ hang: true });
     blobs = await mkdtemp(join(tmpdir(), 'worker-lost-'));
     // Boxes run as another account.
     await chmod(blobs, 0o755);
