@@ -26,10 +26,8 @@ describe.each(['process', 'bubblewrap'] as const)('the broker, seen from inside 
   beforeAll(async () => {
     service = await startTestService({ SANDBOX: sandbox });
     const { key } = await service.key();
-    service.model.script = (request) =>
-      JSON.stringify(request.body).includes(PROMPT)
-        ? { hang: true }
-        : { text: 'bought with a run token', chunks: 1 };
+    service.model.script = ({ body }) =>
+      JSON.stringify(body).includes(PROMPT) ? { hang: true } : { text: 'bought with a run token', chunks: 1 };
     run = service.post('/v1/completions', { prompt: PROMPT, model: 'haiku', timeout_seconds: 6 }, key);
     for (let tries = 0; tries < 200 && service.model.journal.length === 0; tries += 1) await sleep(25);
     const found = seenInside();
@@ -37,7 +35,6 @@ describe.each(['process', 'bubblewrap'] as const)('the broker, seen from inside 
     inside = found;
     // What a box sees as its loopback is this file outside.
     [socketPath] = globSync(join(tmpdir(), `claude-api-${service.config.instanceId}/*/run*/broker.sock`));
-    expect(socketPath !== undefined).toBe(sandbox === 'bubblewrap');
   });
   afterAll(async () => {
     await run;
@@ -83,6 +80,10 @@ describe.each(['process', 'bubblewrap'] as const)('the broker, seen from inside 
       expect.arrayContaining([expect.stringMatching(/^(CLAUDE_API_|DATABASE_|KEY_|AUDIT_|JEST_|npm_)/)]),
     );
     expect(inside.variables.HOME).toMatch(sandbox === 'process' ? /\/claude-api-/ : /^\/home\/claude$/);
+  });
+
+  it('comes through a socket of its own when it is in a box', () => {
+    expect(socketPath !== undefined).toBe(sandbox === 'bubblewrap');
   });
 
   it('shows no prompt, token or credential in the process list', () => {

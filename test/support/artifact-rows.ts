@@ -26,10 +26,11 @@ export class ArtifactRows {
     await this.client.end();
   }
 
+  /** One that has ended: no worker takes it. */
   async task(project: string, id = newTaskId()): Promise<string> {
     await this.client.query(
-      `INSERT INTO tasks (id, project, key_id, tier, description, model, effective_policy)
-       VALUES ($1, $2, 'key_none', 'enterprise', 'a test', 'haiku', '{}')`,
+      `INSERT INTO tasks (id, project, key_id, tier, description, model, effective_policy, status, finished_at)
+       VALUES ($1, $2, 'key_none', 'enterprise', 'a test', 'haiku', '{}', 'succeeded', now())`,
       [id, project],
     );
     return id;

@@ -46,11 +46,10 @@ describe.each(['x64', 'arm64'] as const)('the filter of system calls on %s', (ar
   const judge = (number: number, ...args: number[]) => verdict(architecture, { number, args });
 
   it('refuses what reaches other processes, namespaces and the machine', () => {
-    for (const numbers of Object.values(FORBIDDEN)) {
-      const number = numbers[column];
-      if (number !== null) expect([number, judge(number)]).toEqual([number, EPERM]);
-    }
-    for (const numbers of Object.values(ABSENT)) expect(judge(numbers[column] ?? 0)).toBe(ENOSYS);
+    const numbers = Object.values(FORBIDDEN).flatMap((pair) => pair[column] ?? []);
+    expect(numbers.length).toBeGreaterThan(45);
+    expect(numbers.map((number) => judge(number))).toEqual(numbers.map(() => EPERM));
+    for (const pair of Object.values(ABSENT)) expect(judge(pair[column] ?? 0)).toBe(ENOSYS);
   });
 
   it('lets the ordinary through', () => {
