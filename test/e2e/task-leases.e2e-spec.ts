@@ -123,4 +123,35 @@ describe('a server that shuts down', () => {
     expect(rows.at(-1)).toEqual({ status: 'queued', worker: null });
     await installation.stop();
   });
+
+  it('after 30 s cuts what has started, for good, and what has not, for another worker', async () => {
+    const installation = await TaskInstallation.start();
+    const executor = new ScriptedExecutor(async function* (spec, signal) {
+      if (spec.prompt === 'starts') yield { type: 'started', model: spec.model };
+      await waited(60_000, signal);
+      yield ended({ status: 'cancelled', text: spec.prompt });
+    });
+    const server = await installation.startProcess({ MAX_RUNS: '4' }, executor);
+    const { key } = await installation.key(server, 'enterprise');
+    const submit = (description: string) =>
+      call(server, key, 'POST', '/v1/tasks', { body: { description } }).then(({ body }) => body.id);
+    const [id] = [await submit('starts'), await submit('does not')];
+    await until(async () => executor.working === 2);
+    const stream = fetch(`${server.url}/v1/tasks/${id}/events`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    await stream;
+    await server.stop();
+    const { rows } = await installation.sql.query(
+      `SELECT status, error ->> 'code' AS code, result ->> 'output' AS output, worker FROM tasks ORDER BY id`,
+    );
+    expect(rows).toEqual([
+      { status: 'failed', code: 'shutting_down', output: 'starts', worker: null },
+      { status: 'queued', code: null, output: null, worker: null },
+    ]);
+    expect(await (await stream).text()).toContain('event: result');
+    const open = await installation.sql.query('SELECT 1 FROM runs WHERE outcome IS NULL');
+    expect(open.rows).toEqual([]);
+    await installation.stop();
+  }, 60_000);
 });

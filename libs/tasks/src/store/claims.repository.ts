@@ -3,7 +3,7 @@ import { Transactions } from '@app/database';
 import type { Claim, FinalStatus, Task, TaskInput } from '../task.js';
 
 /** How long a task stays with a worker that is not heard of. */
-export const LEASE_SECONDS = 15;
+export const LEASE_SECONDS = 12;
 
 /** Its payload is the id of a running task that somebody wants cancelled. */
 export const CANCEL_CHANNEL = 'task_cancels';
