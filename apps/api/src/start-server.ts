@@ -5,7 +5,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Bootstrap, KeysService, operatorPrincipal } from '@app/auth';
 import { type AppConfig, ConfigError, loadConfig } from '@app/config';
 import { type DatabaseHandle, InstanceLock, migrate, requireSameSecrets, startDatabase } from '@app/database';
-import { CredentialHealth, Sandbox } from '@app/executor';
+import { CredentialHealth, probeIsolation, Sandbox } from '@app/executor';
 import type { BannerFacts } from './banner.js';
 import { createApp } from './create-app.js';
 import { Draining } from './draining.js';
@@ -35,6 +35,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
   };
   try {
     const config = options.demo ? await demoConfig(options, undo) : loadConfig(options);
+    // Here and not only where it is injected: Nest would log the refusal beside its one line.
+    if (config.sandbox === 'bubblewrap') await probeIsolation(config);
     const database = await startDatabase(config);
     undo.push(() => database.release());
     const lock = await InstanceLock.take(database.url, config.instanceId);
