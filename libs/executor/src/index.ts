@@ -7,5 +7,5 @@ export { type ModelCall, type ModelUsage, RunMeter } from './run-meter.js';
 export type { AgentSpec, AgenticSpec, RunSpec, Sampling, SkillRef, WorkspaceDir } from './run-spec.js';
 export { probeIsolation } from './sandbox/choose-sandbox.js';
 export { cliVersion, findCli } from './sandbox/cli-program.js';
-export { type Isolation, Sandbox } from './sandbox/sandbox.js';
+export { Sandbox } from './sandbox/sandbox.js';
 export type { Decide, Decision, ToolCall } from './tool-decision.js';
