@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answering, ended, ScriptedExecutor, waited } from '../support/scripted-executor.js';
+import { severableUrl } from '../support/severable-url.js';
 import { call, TaskInstallation, type TaskProcess, until } from '../support/task-installation.js';
 
 /** The lease of a task is made to end while its worker goes on, as if that one had been away for long. */
@@ -154,4 +155,42 @@ describe('a server that shuts down', () => {
     expect(open.rows).toEqual([]);
     await installation.stop();
   }, 60_000);
+});
+
+describe('a database that is away while a task runs', () => {
+  it('loses none of its events, and its end is written when it is back', async () => {
+    const installation = await TaskInstallation.start();
+    const way = await severableUrl(installation.database.url);
+    const executor = new ScriptedExecutor();
+    executor.script = async function* (spec, signal) {
+      yield { type: 'started', model: spec.model };
+      await waited(500, signal);
+      way.sever();
+      for (const content of ['a', 'b', 'c']) {
+        yield { type: 'token', content };
+        yield { type: 'retry', attempt: 1, upstreamStatus: 529 };
+        await waited(300, signal);
+      }
+      setTimeout(way.mend, 2_500);
+      yield ended({ status: 'succeeded', text: 'abc' });
+    };
+    const server = await installation.startProcess({}, executor, way.url);
+    const { key } = await installation.key(server);
+    const { body } = await call(server, key, 'POST', '/v1/tasks', { body: { description: 'x' } });
+    const task = await until(async () => {
+      const { rows } = await installation.sql.query('SELECT * FROM tasks WHERE finished_at IS NOT NULL');
+      return rows[0];
+    }, 20_000);
+    expect(task).toMatchObject({ id: body.id, status: 'succeeded', attempt: 1, result: { output: 'abc' } });
+    const { rows } = await installation.sql.query('SELECT type, data FROM task_events ORDER BY seq');
+    const types = rows.map(({ type }) => type);
+    expect(types).toEqual([
+      'queued',
+      'started',
+      ...'token retry token retry token retry'.split(' '),
+      'result',
+    ]);
+    await installation.stop();
+    await way.close();
+  }, 40_000);
 });

@@ -102,6 +102,8 @@ export interface Claim {
   workspace: string | null;
   metadata: Record<string, unknown> | null;
   request_id: string | null;
+  /** The number of its last event. */
+  last_seq: number;
   /** Milliseconds in the queue. */
   queue_ms: number;
 }

@@ -51,7 +51,7 @@ export class ClaimsRepository {
           WHERE id = $1 AND status = 'queued' AND NOT EXISTS (
             SELECT 1 FROM tasks r WHERE r.project = t.project AND r.workspace = t.workspace AND r.status = 'running')
          RETURNING *)
-       SELECT id, attempt, project, key_id, description, model, workspace, metadata, request_id,
+       SELECT id, attempt, project, key_id, description, model, workspace, metadata, request_id, last_seq,
               greatest(0, round(extract(epoch FROM clock_timestamp() - created_at) * 1000))::int AS queue_ms
          FROM claimed`,
       [id, worker],
