@@ -115,12 +115,8 @@ describe('workers and servers that are killed, stopped and told to go', () => {
     return { row, events };
   }
 
-  it('says that a worker is one', async () => {
-    expect(survivor.output).toContain('role       worker');
-    expect((await fetch(`${survivor.url}/health`)).status).toBe(200);
-    expect((await fetch(`${survivor.url}/v1/tasks`, { headers: { 'x-api-key': user.key } })).status).toBe(
-      404,
-    );
+  it('says that a worker is one, and how much it takes', () => {
+    expect(survivor.output).toMatch(/: a worker\n {2}tasks {6}up to 4 at once\n/);
   });
 
   it('3: killed after `started`: worker_lost within 20 s, box and folder gone, and the key’s place is free', async () => {
@@ -208,9 +204,8 @@ describe('workers and servers that are killed, stopped and told to go', () => {
       const now = await running();
       most = Math.max(most, now.length);
       mostBoxes = Math.max(mostBoxes, now.filter(({ run_id: run }) => run && boxOf(run).length > 0).length);
-      [{ left }] = await fleet.rows(
-        `SELECT count(*)::int AS left FROM tasks WHERE project = 'many' AND finished_at IS NULL`,
-      );
+      const unfinished = `SELECT 1 FROM tasks WHERE project = 'many' AND finished_at IS NULL`;
+      left = (await fleet.rows(unfinished)).length;
     }
     expect([most, mostBoxes]).toEqual([3, 3]);
     const starts = await fleet.rows(`SELECT started_at AS at FROM tasks WHERE project = 'many' ORDER BY 1`);
