@@ -128,6 +128,16 @@ describe('a run that does harm', () => {
     expect(await ended(box)).toBe('SIGKILL memory');
   });
 
+  it('12: what others use is not counted: neither the host while the box is being made, nor another box', async () => {
+    const script = 'sleep 0.6; echo fine';
+    const made = await Promise.all(
+      Array.from({ length: 6 }, () => boxes.run({ script, memoryBytes: 32 * MEBIBYTE })),
+    );
+    expect(made.map(({ output, child }) => [output, child.exceeded])).toEqual(
+      made.map(() => ['fine\n', undefined]),
+    );
+  });
+
   it('12: memory that processes share is counted once', async () => {
     const script = `python3 -c "
 import os, time

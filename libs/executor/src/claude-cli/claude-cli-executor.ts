@@ -8,6 +8,7 @@ import type { RunEvent } from '../run-events.js';
 import type { RunSpec } from '../run-spec.js';
 import { RunFolders } from '../sandbox/run-folders.js';
 import { type BoxContent, Sandbox, type SandboxedProcess } from '../sandbox/sandbox.js';
+import { bounded } from './bounded-output.js';
 import { CliReport } from './cli-report.js';
 import { outcomeOf } from './outcome.js';
 import { cliEnvironment, sdkOptions } from './sdk-options.js';
@@ -18,6 +19,9 @@ import { ToolTrail } from './tool-trail.js';
 const MEBIBYTE = 1024 * 1024;
 /** The CLI alone rests at 150 to 260 MB and has some ten threads. */
 const TEXT_LIMITS = { memoryBytes: 1024 * MEBIBYTE, processes: 64 };
+
+/** How long a run that was stopped may still tell what it had said. */
+const LAST_WORDS_MS = 1_000;
 
 /** A text run is given no tool; should the CLI try one all the same, it is refused. */
 const denyAll = () =>
@@ -54,7 +58,11 @@ export class ClaudeCliExecutor extends CliExecutor {
     const trail = new ToolTrail(spec.agentic?.decide ?? denyAll);
     const report = new CliReport(trail, spec.agentic !== undefined);
     let session: CliSession | undefined;
-    const kill = () => session?.kill();
+    let stoppedAt = Infinity;
+    const kill = () => {
+      stoppedAt = performance.now();
+      session?.kill();
+    };
     try {
       session = await this.start(spec, bound, trail);
       stop.addEventListener('abort', kill, { once: true });
@@ -63,7 +71,8 @@ export class ClaudeCliExecutor extends CliExecutor {
         yield* report.hear(message);
         // The broker knows before the CLI has told what was said: usage waits until the turn is over.
         if (message.type === 'user') yield* usagesOf(bound);
-        if (report.finished) break;
+        // What still waits to be told when the run was stopped: a flood must not outlive its deadline.
+        if (report.finished || (stop.aborted && performance.now() > stoppedAt + LAST_WORDS_MS)) break;
       }
     } catch (error) {
       report.trouble = `${String(error)} ${session?.stderr.text ?? ''}`;
@@ -117,13 +126,17 @@ export class ClaudeCliExecutor extends CliExecutor {
         spawnClaudeCodeProcess: ({ command, args }) => {
           child = this.sandbox.spawn({ command, args, env, limits, ...content });
           stderr.follow(child.stderr);
-          return child;
+          return bounded(child, () => flooded());
         },
       },
     });
     const kill = () => {
       if (child) this.sandbox.kill(child);
       messages.close();
+    };
+    const flooded = () => {
+      stderr.text = 'it said more than a run may say';
+      kill();
     };
     const end = async () => {
       kill();

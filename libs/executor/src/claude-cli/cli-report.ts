@@ -3,6 +3,9 @@ import type { RunEvent } from '../run-events.js';
 import type { ToolTrail } from './tool-trail.js';
 
 type Heard = Extract<RunEvent, { type: 'started' | 'thinking' | 'token' | 'retry' }>;
+/** Of what is kept as the answer; no model says so much. Whatever claims to be the CLI may. */
+const MOST_TEXT = 8 * 1024 * 1024;
+
 type ResultMessage = Extract<SDKMessage, { type: 'result' }>;
 
 /**
@@ -83,7 +86,7 @@ export class CliReport {
     if (event.delta.type !== 'text_delta') return null;
     if (this.beginsAnew) this.text = '';
     this.beginsAnew = false;
-    this.text += event.delta.text;
+    if (this.text.length < MOST_TEXT) this.text += event.delta.text;
     return { type: 'token', content: event.delta.text };
   }
 
