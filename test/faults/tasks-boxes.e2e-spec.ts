@@ -77,12 +77,12 @@ describe('a task that comes to harm, or does it', () => {
       await api.submit({ description: 'harm: now' }),
       await neighbour.submit({ description: 'peace: now' }),
     ];
-    const peace = neighbour.ended(other).then((task) => {
-      expect([task.status, task.artifacts.map(({ size_bytes: size }: any) => size)]).toEqual([
-        'succeeded',
-        [10],
-      ]);
-    });
+    const unharmed = async () => {
+      const task = await neighbour.ended(other);
+      const sizes = task.artifacts.map(({ size_bytes: size }: any) => size);
+      expect([task.status, sizes]).toEqual(['succeeded', [10]]);
+    };
+    const peace = unharmed();
     return { id, peace };
   };
 
