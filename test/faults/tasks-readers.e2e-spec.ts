@@ -65,7 +65,7 @@ describe('readers and callers of tasks that are slow, gone, back, late or many',
       `GET /v1/tasks/${id}/events HTTP/1.1\r\nhost: ${hostname}\r\nx-api-key: ${user.key}\r\naccept: text/event-stream\r\n\r\n`,
     );
     socket.pause();
-    await until('it is served', () => givenUpAt);
+    await until('it is served', () => givenUpAt !== undefined);
     return { socket, givenUpAt: givenUpAt as unknown as Promise<number>, since: Date.now(), rssBefore };
   }
   const results = async (id: string) =>

@@ -18,7 +18,10 @@ const PARTS = {
   spoken: [{ text: 'word '.repeat(2_000), chunks: 2_000, chunkDelayMs: 50 }],
   next: [{ text: 'My turn.' }],
   early: [{ text: 'Done in the end.' }],
-  stopped: [{ text: 'I go on.', ...bash('sleep 20; echo late > late.txt') }, { text: 'Too late.' }],
+  stopped: [
+    { text: 'I go on.', ...bash('until [ -e go ]; do sleep 0.1; done; echo late') },
+    { text: 'Too late.' },
+  ],
   drained: [{ text: 'I take long.', ...bash('sleep 300') }],
   brief: [bash('sleep 3'), { text: 'Done.' }],
   short: [bash('sleep 0.5'), { text: 'Done.' }],
@@ -46,6 +49,7 @@ describe('workers and servers that are killed, stopped and told to go', () => {
   let survivor: ServerProcess;
   let struckAt: number;
   let next: string;
+  let woken: Promise<boolean>;
   const cases: Record<'spoken' | 'early' | 'stopped' | 'drained', Case> = {} as never;
 
   beforeAll(async () => {
@@ -55,10 +59,10 @@ describe('workers and servers that are killed, stopped and told to go', () => {
     frugal = await fleet.user('free', 'frugal');
     const sleeper = join(fleet.blobDir, 'sleeper');
     await writeFile(sleeper, '#!/bin/bash\nsleep 1000\n', { mode: 0o755 });
-    await give('spoken', frugal);
     await give('early', user, { CLAUDE_CLI_PATH: sleeper });
     await give('stopped', user);
     await give('drained', user);
+    await give('spoken', frugal);
     next = await frugal.submit({ description: 'next: answer' });
     survivor = await fleet.worker({ MAX_RUNS: '4' });
     struckAt = Date.now();
@@ -70,6 +74,9 @@ describe('workers and servers that are killed, stopped and told to go', () => {
     ] as const) {
       cases[name].worker.child.kill(signal);
     }
+    woken = sleep(STOPPED_MS).then(() => cases.stopped.worker.child.kill('SIGCONT'));
+    // Its tool ends while nobody listens.
+    await writeFile(join(fleet.blobDir, 'scratch', `${cases.stopped.id}.1`, 'go'), '');
   });
   afterAll(() => fleet.stop());
 
@@ -177,8 +184,7 @@ describe('workers and servers that are killed, stopped and told to go', () => {
     expect(settled).toMatchObject({ status: 'failed', error: { code: 'worker_lost' }, attempt: 1 });
     expect(settled.runs).toMatchObject([{ outcome: 'failed', error_code: 'server_lost' }]);
     expect(settled.finished_at.getTime() - struckAt).toBeLessThan(SETTLED_MS);
-    await sleep(settledWithin(STOPPED_MS));
-    worker.child.kill('SIGCONT');
+    await woken;
     expect(await gone(box, 3_000)).toEqual([]);
     await until('it has seen that the task is lost', () => worker.output.includes('lost a task'));
     await endedOnce(user, id);
