@@ -1,8 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
-import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { diskBytes } from './box-disk.js';
 import { memoryAtMost, memoryExactly } from './box-memory.js';
+import { BoxProcesses } from './box-processes.js';
 import type { BoxSpec, SandboxedProcess } from './sandbox.js';
 
 const MEMORY_EVERY_MS = 250;
@@ -17,23 +16,17 @@ const BEYOND_DOUBT = 4;
 export class BoxWatchdog {
   private root: string | undefined;
 
+  private readonly processes: BoxProcesses;
+
   constructor(
     private readonly child: SandboxedProcess,
     private readonly box: Pick<BoxSpec, 'limits' | 'workspace'>,
-    private readonly kill: () => void,
-  ) {}
+  ) {
+    this.processes = new BoxProcesses(child, (pid) => this.watch(`/proc/${pid}/root`));
+  }
 
-  start(): void {
-    const status = (this.child as ChildProcess).stdio[3] as Readable;
-    let text = '';
-    // Only the first line: it is written before anything in the box runs.
-    status.on('data', (piece) => {
-      if (this.root) return;
-      text += piece;
-      const pid = /"child-pid": (\d+)/.exec(text)?.[1];
-      if (pid) this.watch(`/proc/${pid}/root`);
-    });
-    status.on('error', () => undefined);
+  kill(): void {
+    this.processes.kill();
   }
 
   /** 0 = it cannot be seen. */
@@ -61,19 +54,15 @@ export class BoxWatchdog {
   }
 
   private async repeat(everyMs: number, look: () => Promise<void>): Promise<void> {
-    while (this.isAlive) {
+    while (this.processes.isAlive) {
       await look().catch(() => undefined);
       await sleep(everyMs, undefined, { ref: false });
     }
   }
 
   private end(exceeded: 'memory' | 'disk'): void {
-    if (!this.isAlive) return;
+    if (!this.processes.isAlive) return;
     this.child.exceeded ??= exceeded;
     this.kill();
-  }
-
-  private get isAlive(): boolean {
-    return this.child.exitCode === null && this.child.signalCode === null;
   }
 }
