@@ -55,8 +55,9 @@ describe('a run that does harm', () => {
   afterAll(() => boxes.stop());
 
   async function ended(box: Box): Promise<string> {
-    const { signal } = await box.ended;
     const tree = treeOf(box.child.pid as number);
+    expect(tree.length).toBeGreaterThan(1);
+    const { signal } = await box.ended;
     expect(await gone(tree, 2000)).toEqual([]);
     await box.close();
     return `${signal} ${box.child.exceeded}`;
