@@ -52,7 +52,14 @@ describe('verifying a key', () => {
       keyId: made.id,
       epoch: 1,
       tier: 'pro',
-      scopes: new Set(['completions:create', 'models:read', 'tasks:read', 'self:read']),
+      scopes: new Set([
+        'completions:create',
+        'models:read',
+        'tasks:create',
+        'tasks:read',
+        'tasks:cancel',
+        'self:read',
+      ]),
       grants: { agents: ['reviewer'], skills: [], models: ['haiku'], requestsPerMinute: 7 },
     });
   });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answering, ended, ScriptedExecutor, waited } from '../support/scripted-executor.js';
+import { severableUrl } from '../support/severable-url.js';
 import { call, TaskInstallation, type TaskProcess, until } from '../support/task-installation.js';
 
 /** The lease of a task is made to end while its worker goes on, as if that one had been away for long. */
@@ -123,4 +124,73 @@ describe('a server that shuts down', () => {
     expect(rows.at(-1)).toEqual({ status: 'queued', worker: null });
     await installation.stop();
   });
+
+  it('after 30 s cuts what has started, for good, and what has not, for another worker', async () => {
+    const installation = await TaskInstallation.start();
+    const executor = new ScriptedExecutor(async function* (spec, signal) {
+      if (spec.prompt === 'starts') yield { type: 'started', model: spec.model };
+      await waited(60_000, signal);
+      yield ended({ status: 'cancelled', text: spec.prompt });
+    });
+    const server = await installation.startProcess({ MAX_RUNS: '4' }, executor);
+    const { key } = await installation.key(server, 'enterprise');
+    const submit = (description: string) =>
+      call(server, key, 'POST', '/v1/tasks', { body: { description } }).then(({ body }) => body.id);
+    const [id] = [await submit('starts'), await submit('does not')];
+    await until(async () => executor.working === 2);
+    const stream = fetch(`${server.url}/v1/tasks/${id}/events`, {
+      headers: { authorization: `Bearer ${key}` },
+    });
+    await stream;
+    await server.stop();
+    const { rows } = await installation.sql.query(
+      `SELECT status, error ->> 'code' AS code, result ->> 'output' AS output, worker FROM tasks ORDER BY id`,
+    );
+    expect(rows).toEqual([
+      { status: 'failed', code: 'shutting_down', output: 'starts', worker: null },
+      { status: 'queued', code: null, output: null, worker: null },
+    ]);
+    expect(await (await stream).text()).toContain('event: result');
+    const open = await installation.sql.query('SELECT 1 FROM runs WHERE outcome IS NULL');
+    expect(open.rows).toEqual([]);
+    await installation.stop();
+  }, 60_000);
+});
+
+describe('a database that is away while a task runs', () => {
+  it('loses none of its events, and its end is written when it is back', async () => {
+    const installation = await TaskInstallation.start();
+    const way = await severableUrl(installation.database.url);
+    const executor = new ScriptedExecutor();
+    executor.script = async function* (spec, signal) {
+      yield { type: 'started', model: spec.model };
+      await waited(500, signal);
+      way.sever();
+      for (const content of ['a', 'b', 'c']) {
+        yield { type: 'token', content };
+        yield { type: 'retry', attempt: 1, upstreamStatus: 529 };
+        await waited(300, signal);
+      }
+      setTimeout(way.mend, 2_500);
+      yield ended({ status: 'succeeded', text: 'abc' });
+    };
+    const server = await installation.startProcess({}, executor, way.url);
+    const { key } = await installation.key(server);
+    const { body } = await call(server, key, 'POST', '/v1/tasks', { body: { description: 'x' } });
+    const task = await until(async () => {
+      const { rows } = await installation.sql.query('SELECT * FROM tasks WHERE finished_at IS NOT NULL');
+      return rows[0];
+    }, 20_000);
+    expect(task).toMatchObject({ id: body.id, status: 'succeeded', attempt: 1, result: { output: 'abc' } });
+    const { rows } = await installation.sql.query('SELECT type, data FROM task_events ORDER BY seq');
+    const types = rows.map(({ type }) => type);
+    expect(types).toEqual([
+      'queued',
+      'started',
+      ...'token retry token retry token retry'.split(' '),
+      'result',
+    ]);
+    await installation.stop();
+    await way.close();
+  }, 40_000);
 });

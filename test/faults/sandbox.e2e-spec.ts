@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ConfigError } from '@app/config';
 import { type Box, Boxes } from '../support/boxes.js';
+import { cleanUp, ServerProcess } from '../support/server-process.js';
 import { gone, treeOf } from '../support/processes.js';
 
 jest.setTimeout(90_000);
@@ -125,6 +126,16 @@ describe('a run that does harm', () => {
   ])('12: memory taken by %s ends the box as out of memory', async (_, script) => {
     const box = await boxes.start({ script, memoryBytes: 256 * MEBIBYTE });
     expect(await ended(box)).toBe('SIGKILL memory');
+  });
+
+  it('12: what others use is not counted: neither the host while the box is being made, nor another box', async () => {
+    const script = 'sleep 0.6; echo fine';
+    const made = await Promise.all(
+      Array.from({ length: 6 }, () => boxes.run({ script, memoryBytes: 32 * MEBIBYTE })),
+    );
+    expect(made.map(({ output, child }) => [output, child.exceeded])).toEqual(
+      made.map(() => ['fine\n', undefined]),
+    );
   });
 
   it('12: memory that processes share is counted once', async () => {
@@ -247,6 +258,8 @@ time.sleep(60)"`,
 
 describe('a machine whose bubblewrap does not work', () => {
   let bin: string;
+  let home: string | undefined;
+  const servers: ServerProcess[] = [];
   const path = process.env.PATH;
   beforeEach(async () => {
     bin = await mkdtemp(join(tmpdir(), 'bin-'));
@@ -254,6 +267,8 @@ describe('a machine whose bubblewrap does not work', () => {
   });
   afterEach(async () => {
     process.env.PATH = path;
+    if (home) await cleanUp(home, servers.splice(0));
+    home = undefined;
     await rm(bin, { recursive: true });
   });
 
@@ -282,6 +297,33 @@ describe('a machine whose bubblewrap does not work', () => {
     const unboxed = await Boxes.choose('process');
     expect(unboxed.sandbox.isolation).toEqual({ level: 'weak', detail: expect.any(String) });
     await unboxed.stop();
+  });
+
+  it('46: the server says so in one line, or starts without and tells it everywhere', async () => {
+    await pretend(REFUSED);
+    home = await ServerProcess.temporaryHome();
+    const PATH = process.env.PATH ?? '';
+    const refusing = await ServerProcess.spawn(home, { SANDBOX: 'bubblewrap', PATH });
+    expect(await refusing.exited()).toBe(1);
+    // A launcher that had to build says that first.
+    expect(refusing.output.trim()).toMatch(
+      /^(building…\n)?claude-api: SANDBOX is bubblewrap, which .*user namespaces.*$/,
+    );
+
+    const weak = await ServerProcess.start(home, { PATH });
+    servers.push(weak);
+    expect(weak.output).toMatch(
+      /isolation {2}weak \(.*\n {2}tasks {6}refused: the kernel refuses user namespaces/,
+    );
+    const { checks } = (await (await fetch(`${weak.url}/ready`)).json()) as Record<string, any>;
+    expect(checks.isolation).toEqual({ ok: true, detail: expect.stringMatching(/^weak: [^/]*$/) });
+    const doctor = await weak.cli('doctor', '--json');
+    expect(JSON.parse(doctor.stdout).checks).toContainEqual({
+      check: 'isolation',
+      status: 'warn',
+      detail: expect.stringMatching(/^weak: /),
+      fix: expect.stringContaining('sysctl'),
+    });
   });
 
   it('47: that begins to refuse at run time: the run fails, and never runs outside a box', async () => {

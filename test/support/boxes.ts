@@ -13,7 +13,7 @@ import { type RunFolder, RunFolders } from '../../libs/executor/src/sandbox/run-
 import type { BrokerDoor, SandboxedProcess } from '../../libs/executor/src/sandbox/sandbox.js';
 
 const MEBIBYTE = 1024 * 1024;
-export const CREDENTIAL = 'sk-ant-canary-credential';
+const CREDENTIAL = 'sk-ant-canary-credential';
 
 class FreeMeter extends RunMeter {
   override async authorise({ maxTokens }: ModelCall) {

@@ -35,7 +35,7 @@ export interface ScriptedAnswer {
   thinking?: string;
 }
 
-export interface ScriptedToolCall {
+interface ScriptedToolCall {
   name: string;
   input: Record<string, unknown>;
   /** Made up when left out. */

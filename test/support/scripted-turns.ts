@@ -23,3 +23,12 @@ export const uses = (name: string, input: Record<string, unknown>): ScriptedAnsw
 /** A turn that sends a subagent. */
 export const sends = (agent: string): ScriptedAnswer =>
   uses('Agent', { description: 'look closely', prompt: `${SUBTASK} look`, subagent_type: agent });
+
+/** Several tasks at once, each with turns of its own: told by the name that its description begins with. */
+export function plays(parts: Record<string, ScriptedAnswer[]>) {
+  const scripts = Object.entries(parts).map(([name, main]) => ({ name, script: turns(main) }));
+  return (request: UpstreamRequest): ScriptedAnswer => {
+    const said = JSON.stringify(request.body.messages[0]);
+    return scripts.find(({ name }) => said.includes(`${name}:`))?.script(request) ?? { text: 'no part' };
+  };
+}

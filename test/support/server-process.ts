@@ -68,6 +68,7 @@ export class ServerProcess {
     const server = await ServerProcess.spawn(home, env, flags);
     for (const end = Date.now() + START_MS; Date.now() < end; await sleep(50)) {
       if (server.exitCode !== undefined) break;
+      if (env.ROLE === 'worker' && server.output.includes('a worker')) return server;
       const answer = await fetch(`${server.url}/health`).catch(() => null);
       if (answer?.ok && server.output.includes('docs')) return server;
     }

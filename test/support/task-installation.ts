@@ -22,7 +22,7 @@ export class TaskInstallation {
   private readonly processes = new Set<{ stop(): Promise<void> }>();
 
   private constructor(
-    private readonly database: Awaited<ReturnType<typeof createTestDatabase>>,
+    readonly database: Awaited<ReturnType<typeof createTestDatabase>>,
     private readonly blobs: string,
     readonly sql: pg.Client,
   ) {}
@@ -34,7 +34,11 @@ export class TaskInstallation {
     return new TaskInstallation(database, await mkdtemp(join(tmpdir(), 'task-blobs-')), sql);
   }
 
-  async startProcess(env: Record<string, string> = {}, executor = new ScriptedExecutor()) {
+  async startProcess(
+    env: Record<string, string> = {},
+    executor = new ScriptedExecutor(),
+    databaseUrl = this.database.url,
+  ) {
     const home = await mkdtemp(join(tmpdir(), 'task-process-'));
     const config = loadConfig(
       { port: 0 },
@@ -51,7 +55,7 @@ export class TaskInstallation {
         ...env,
       },
     );
-    const module = await Test.createTestingModule({ imports: [AppModule.of(config, this.database.url)] })
+    const module = await Test.createTestingModule({ imports: [AppModule.of(config, databaseUrl)] })
       .overrideProvider(CliExecutor)
       .useValue(executor)
       .compile();

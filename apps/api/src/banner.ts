@@ -22,9 +22,9 @@ export function banner(facts: BannerFacts): string {
     `  docs       ${url}/docs`,
     `  database   ${facts.database === 'embedded' ? 'embedded PostgreSQL' : 'the one of DATABASE_URL'}`,
     `  isolation  ${isolation.level} (${isolation.detail})`,
+    ...(isolation.tasksRefused ? [`  tasks      refused: ${isolation.tasksRefused}`] : []),
     `  model      ${demoKey ? 'scripted (demo)' : model}`,
   ];
-  if (isolation.tasksRefused) lines.push(`  tasks      refused: ${isolation.tasksRefused}`);
   if (facts.adminKey) lines.push('', ...firstSteps(facts.adminKey));
   if (demoKey) lines.push('', ...demoSteps(url, demoKey));
   return lines.join('\n');

@@ -17,7 +17,8 @@ export class Notifications implements OnApplicationShutdown {
   #client?: pg.Client;
   #retry?: NodeJS.Timeout;
   #connecting?: Promise<void>;
-  #subscribed: Promise<void> = Promise.resolve();
+  /** A connection takes one statement at a time. */
+  #added: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(
@@ -36,7 +37,8 @@ export class Notifications implements OnApplicationShutdown {
       return;
     }
     this.#handlers.set(channel, [onPayload]);
-    if (this.#client) this.#subscribeLater(this.#client, channel);
+    const client = this.#client;
+    if (client) this.#added = this.#added.then(() => this.#subscribe(client, channel)).catch(() => undefined);
     else this.#connect();
   }
 
@@ -70,7 +72,8 @@ export class Notifications implements OnApplicationShutdown {
       this.#client = undefined;
       this.#connectLater();
     });
-    await this.#subscribe(client, [...this.#handlers.keys()]);
+    // Not a copy of the channels: one that is added while we subscribe comes last.
+    for (const channel of this.#handlers.keys()) await this.#subscribe(client, channel);
     this.#client = client;
     for (const f of this.#reconnected) this.#guarded(f);
   }
@@ -80,13 +83,8 @@ export class Notifications implements OnApplicationShutdown {
     if (!this.#closed) this.#retry = setTimeout(() => this.#connect(), RETRY_MS).unref();
   }
 
-  /** One after the other: a client runs one query at a time. What fails here comes with the next connection. */
-  #subscribeLater(client: pg.Client, channel: string): void {
-    this.#subscribed = this.#subscribed.then(() => this.#subscribe(client, [channel])).catch(() => undefined);
-  }
-
-  async #subscribe(client: pg.Client, channels: string[]): Promise<void> {
-    for (const channel of channels) await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
+  async #subscribe(client: pg.Client, channel: string): Promise<void> {
+    await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
   }
 
   #deliver(channel: string, payload: string): void {

@@ -4,7 +4,7 @@ export { PolicyExplanationDto } from './dto/policy-explanation.dto.js';
 export { routeModel } from './model-routing.js';
 export { PolicyExplanation, type PolicyQuestion } from './policy-explanation.service.js';
 export { PolicyModule } from './policy.module.js';
-export type { AgenticAsk, Run, RunProgress, RunRequest, RunResult } from './run.js';
+export type { Run, RunProgress, RunRequest, RunResult } from './run.js';
 export { RunPolicy } from './run-policy.js';
 export { RunsModule } from './runs.module.js';
 export { Runs } from './runs.service.js';

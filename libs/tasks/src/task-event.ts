@@ -1,5 +1,5 @@
 /** Everything that is told of a task, in the words of the API. */
-export type TaskEventType =
+type TaskEventType =
   | 'queued'
   | 'started'
   | 'thinking'

@@ -18,7 +18,7 @@ export const isFinished = (status: TaskStatus): status is FinalStatus =>
 
 export const TASK_ID = /^task_[0-9a-f]{32}$/;
 
-export interface TaskResult {
+interface TaskResult {
   summary: string;
   output: string;
   structured_output: unknown;
@@ -34,7 +34,7 @@ export interface TaskError {
 }
 
 /** Milliseconds; `queue_ms` until a worker took the task. */
-export interface TaskTiming {
+interface TaskTiming {
   queue_ms: number;
   start_ms: number | null;
   first_token_ms: number | null;
@@ -102,6 +102,8 @@ export interface Claim {
   workspace: string | null;
   metadata: Record<string, unknown> | null;
   request_id: string | null;
+  /** The number of its last event. */
+  last_seq: number;
   /** Milliseconds in the queue. */
   queue_ms: number;
 }

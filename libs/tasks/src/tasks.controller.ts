@@ -2,6 +2,7 @@ import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res 
 import {
   ApiAcceptedResponse,
   ApiBody,
+  ApiExtraModels,
   ApiHeader,
   ApiOkResponse,
   ApiOperation,
@@ -35,6 +36,7 @@ const Preference = () =>
   ApiHeader({ name: 'prefer', required: false, description: '`wait=N`: answer after N seconds at most.' });
 
 @ApiTags('tasks')
+@ApiExtraModels(TaskEventsDto)
 @Controller('v1')
 export class TasksController {
   constructor(

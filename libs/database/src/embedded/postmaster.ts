@@ -13,9 +13,14 @@ export function livePostmaster(data: string): Postmaster | undefined {
   return postmaster && isAlive(postmaster.pid, data) ? postmaster : undefined;
 }
 
-/** The port of the last start, also of a server that has died. */
+/** The port of the last start, also of a server that has died or was stopped: then there is no pid file. */
 export function lastPort(data: string): number | undefined {
-  return readPidFile(data)?.port;
+  try {
+    const [, port] = /"-p" "(\d+)"/.exec(readFileSync(join(data, 'postmaster.opts'), 'utf8')) ?? [];
+    return port === undefined ? undefined : Number(port);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

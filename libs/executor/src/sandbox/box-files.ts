@@ -21,7 +21,9 @@ export interface BoxFiles {
 
 /** Writes them into the folder, for any account to read. */
 export function makeBoxFiles(folder: string): BoxFiles {
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  mkdirSync(folder, { recursive: true });
+  // Not the process's mask: the account of the boxes reads here.
+  chmodSync(folder, 0o755);
   const put = (name: string, content: string | Buffer) => {
     const path = join(folder, name);
     writeFileSync(path, content);

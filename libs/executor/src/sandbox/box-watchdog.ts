@@ -1,14 +1,20 @@
 import type { ChildProcess } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { diskBytes } from './box-disk.js';
 import { memoryAtMost, memoryExactly } from './box-memory.js';
+import { BOX_PROGRAM } from './box-places.js';
 import type { BoxSpec, SandboxedProcess } from './sandbox.js';
 
 const MEMORY_EVERY_MS = 250;
 const DISK_EVERY_MS = 1000;
 /** So much more than the limit that nobody waits for the exact figure. */
 const BEYOND_DOUBT = 4;
+/** A box that cannot be seen for so long is not left alone with the machine. */
+const LONGEST_BLIND_MS = 10_000;
+
+const HOST_DEVICE = statSync('/').dev;
 
 /**
  * Ends a box that takes more memory or disk than it may, and says which. It looks now and then: a box can be
@@ -16,6 +22,9 @@ const BEYOND_DOUBT = 4;
  */
 export class BoxWatchdog {
   private root: string | undefined;
+  /** Names the box's own file system: a process id may be used again while we have not heard of the end. */
+  private device: number | undefined;
+  private stopped = false;
 
   constructor(
     private readonly child: SandboxedProcess,
@@ -34,6 +43,11 @@ export class BoxWatchdog {
       if (pid) this.watch(`/proc/${pid}/root`);
     });
     status.on('error', () => undefined);
+  }
+
+  /** The box is being ended: what is seen from now on says nothing about it. */
+  stop(): void {
+    this.stopped = true;
   }
 
   /** 0 = it cannot be seen. */
@@ -61,10 +75,28 @@ export class BoxWatchdog {
   }
 
   private async repeat(everyMs: number, look: () => Promise<void>): Promise<void> {
+    let seenAt = performance.now();
     while (this.isAlive) {
-      await look().catch(() => undefined);
+      try {
+        if (this.sees()) {
+          await look();
+          seenAt = performance.now();
+        }
+      } catch {
+        // It may be ending at this moment: the next look tells.
+      }
+      if (performance.now() - seenAt > LONGEST_BLIND_MS) return this.end('memory');
       await sleep(everyMs, undefined, { ref: false });
     }
+  }
+
+  /** Before the box has its own root, and after its end, something else is to be seen where it was. */
+  private sees(): boolean {
+    const device = statSync(`${this.root}/`, { throwIfNoEntry: false })?.dev;
+    if (device === undefined || device === HOST_DEVICE) return false;
+    if (!existsSync(`${this.root}${BOX_PROGRAM}`)) return false;
+    this.device ??= device;
+    return device === this.device;
   }
 
   private end(exceeded: 'memory' | 'disk'): void {
@@ -74,6 +106,6 @@ export class BoxWatchdog {
   }
 
   private get isAlive(): boolean {
-    return this.child.exitCode === null && this.child.signalCode === null;
+    return !this.stopped && this.child.exitCode === null && this.child.signalCode === null;
   }
 }

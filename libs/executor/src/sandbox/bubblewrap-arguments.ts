@@ -26,7 +26,7 @@ export interface BoxParts {
 }
 
 /** How much each private file system may hold. All of it is memory and counts as the box's. */
-export function tmpfsSizes({ memoryBytes }: BoxSpec['limits']) {
+function tmpfsSizes({ memoryBytes }: BoxSpec['limits']) {
   const share = (part: number, most: number) => Math.floor(Math.min(memoryBytes / part, most * MEBIBYTE));
   return { [place.BOX_TMP]: share(2, 1024), [place.BOX_HOME]: share(4, 512), [place.BOX_SHM]: share(8, 256) };
 }

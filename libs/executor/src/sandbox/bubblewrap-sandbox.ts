@@ -115,6 +115,7 @@ export class BubblewrapSandbox extends Sandbox {
 
   /** Of the outer process alone: the kernel ends the rest with the box's process namespace. */
   override kill(child: SandboxedProcess): void {
+    this.watchdogs.get(child)?.stop();
     child.kill('SIGKILL');
   }
 

@@ -22,7 +22,8 @@ export function boxAccount(): HostAccount | undefined {
 export function programFor(account: HostAccount | undefined, path: string, folder: string): string {
   const real = realpathSync(path);
   if (!account || (mayRun(account, real) && mayReach(account, dirname(real)))) return real;
-  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o711);
   const { dev, ino, size, mtimeMs } = statSync(real);
   // A new build has another name: a box that still runs the old one keeps it.
   const place = join(folder, [basename(real), dev, ino, size, Math.trunc(mtimeMs)].join('-'));

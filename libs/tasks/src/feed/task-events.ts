@@ -10,6 +10,8 @@ const PAGE = 100;
 const LAST_SEQ = 2 ** 31 - 1;
 /** A notification may be lost: whoever reads also looks by itself. */
 const LOOK_EVERY_MS = 1_500;
+/** Less than what the HTTP server gives its clients at shutdown. */
+const LAST_WORDS_MS = 2_000;
 
 /**
  * The events of a task as they come: first those that are stored, then the new ones, without gap or repeat,
@@ -32,9 +34,9 @@ export class TaskEvents implements OnModuleInit, BeforeApplicationShutdown {
     });
   }
 
-  /** When no run is left in this process: nothing more will come from here. */
+  /** No run is left in this process: only the last words of those that were just cut may still come. */
   beforeApplicationShutdown(): void {
-    this.closing.abort();
+    setTimeout(() => this.closing.abort(), LAST_WORDS_MS).unref();
   }
 
   /** The events with a number over `after`. */

@@ -3,7 +3,7 @@ import { Transactions } from '@app/database';
 import type { Claim, FinalStatus, Task, TaskInput } from '../task.js';
 
 /** How long a task stays with a worker that is not heard of. */
-export const LEASE_SECONDS = 15;
+export const LEASE_SECONDS = 12;
 
 /** Its payload is the id of a running task that somebody wants cancelled. */
 export const CANCEL_CHANNEL = 'task_cancels';
@@ -51,7 +51,7 @@ export class ClaimsRepository {
           WHERE id = $1 AND status = 'queued' AND NOT EXISTS (
             SELECT 1 FROM tasks r WHERE r.project = t.project AND r.workspace = t.workspace AND r.status = 'running')
          RETURNING *)
-       SELECT id, attempt, project, key_id, description, model, workspace, metadata, request_id,
+       SELECT id, attempt, project, key_id, description, model, workspace, metadata, request_id, last_seq,
               greatest(0, round(extract(epoch FROM clock_timestamp() - created_at) * 1000))::int AS queue_ms
          FROM claimed`,
       [id, worker],

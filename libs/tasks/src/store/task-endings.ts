@@ -77,11 +77,12 @@ export class TaskEndings {
     return this.transactions.run(async () => {
       const task = await this.claims.takeLost();
       if (!task) return false;
-      if (task.started_at || !(await this.queueAgain(task))) {
-        await this.end(task, 'running', { status: 'failed', error: WORKER_LOST });
-      }
+      // The run first: its own end too locks its row before the audit, and a stopped worker may be at it again.
       if (task.run_id) {
         await this.runs.abandon({ id: task.run_id, project: task.project, key_id: task.key_id });
+      }
+      if (task.started_at || !(await this.queueAgain(task))) {
+        await this.end(task, 'running', { status: 'failed', error: WORKER_LOST });
       }
       return true;
     });

@@ -22,23 +22,39 @@ export class TaskEventsRepository {
     private readonly notifications: Notifications,
   ) {}
 
-  /** False when the task is no longer in these hands: then nothing was written. */
-  async append({ id, attempt }: Claim, events: NewTaskEvent[], denials: TaskDenial[] = []): Promise<boolean> {
+  /**
+   * Adds events after the one numbered `after`, which only its holder knows: what was committed without our
+   * hearing of it is `there` when it is tried again. `lost`: the task is in other hands, and nothing was written.
+   */
+  async append(
+    { id, attempt }: Claim,
+    after: number,
+    events: NewTaskEvent[],
+    denials: TaskDenial[] = [],
+  ): Promise<'added' | 'there' | 'lost'> {
     const rows = await this.transactions.manager.query<unknown[]>(
       `WITH bumped AS (
          UPDATE tasks SET last_seq = last_seq + $3,
                 denials = CASE WHEN jsonb_array_length(denials) < 100 THEN denials || $4::jsonb ELSE denials END
-          WHERE id = $1 AND attempt = $2 AND status = 'running' RETURNING last_seq - $3 AS before),
+          WHERE id = $1 AND attempt = $2 AND status = 'running' AND last_seq = $6 RETURNING last_seq - $3 AS before),
        added AS (
          INSERT INTO task_events (task_id, seq, type, at, data)
          SELECT $1, before + place, event ->> 'type', clock_timestamp(), event -> 'data'
            FROM bumped, jsonb_array_elements($5::jsonb) WITH ORDINALITY AS e(event, place) RETURNING seq)
        SELECT seq FROM added`,
-      [id, attempt, events.length, JSON.stringify(denials), JSON.stringify(events)],
+      [id, attempt, events.length, JSON.stringify(denials), JSON.stringify(events), after],
     );
-    if (rows.length === 0) return false;
+    if (rows.length === 0) return this.isThere(id, attempt, after + events.length);
     await this.notifications.notify(EVENTS_CHANNEL, id);
-    return true;
+    return 'added';
+  }
+
+  private async isThere(id: string, attempt: number, seq: number): Promise<'there' | 'lost'> {
+    const rows = await this.transactions.manager.query<unknown[]>(
+      `SELECT 1 FROM tasks WHERE id = $1 AND attempt = $2 AND status = 'running' AND last_seq = $3`,
+      [id, attempt, seq],
+    );
+    return rows.length > 0 ? 'there' : 'lost';
   }
 
   /** For whoever holds the row's lock and has raised `last_seq` to `seq`. */

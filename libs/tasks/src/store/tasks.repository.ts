@@ -104,6 +104,16 @@ export class TasksRepository {
     return task;
   }
 
+  /** What a key has waiting: tasks, and bytes of what is only for their runs. */
+  async waitingOf(keyId: string): Promise<{ tasks: number; bytes: number }> {
+    const [row] = await this.manager.query<{ tasks: number; bytes: number }[]>(
+      `SELECT count(*)::int AS tasks, coalesce(sum(octet_length(input)), 0)::float8 AS bytes
+         FROM tasks JOIN task_inputs ON task_id = id WHERE key_id = $1 AND status = 'queued'`,
+      [keyId],
+    );
+    return row!;
+  }
+
   async queuedOf(keyId: string): Promise<{ id: string; attempt: number }[]> {
     return this.manager.query(`SELECT id, attempt FROM tasks WHERE key_id = $1 AND status = 'queued'`, [
       keyId,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '@app/audit';
-import { newId, type Principal } from '@app/common';
+import { AppError, newId, type Principal } from '@app/common';
 import { Transactions } from '@app/database';
 import {
   EffectivePolicyDto,
@@ -15,6 +15,9 @@ import { TaskQueue } from '../store/task-queue.js';
 import { TasksRepository } from '../store/tasks.repository.js';
 import type { TaskInput } from '../task.js';
 import { checkTask } from './check-task.js';
+
+/** Of one key. What waits is stored: nobody fills the disk with it. */
+const MOST_WAITING = { tasks: 1_000, bytes: 256 * 1024 * 1024 };
 
 interface Context {
   requestId: string;
@@ -81,6 +84,7 @@ export class TaskSubmission {
       effective_policy: EffectivePolicyDto.from(policy),
       request_id: requestId,
     };
+    await this.requireRoom(principal.keyId);
     await this.transactions.run(async () => {
       await this.tasks.insert(task, input);
       await this.queue.add(task);
@@ -96,6 +100,20 @@ export class TaskSubmission {
       });
     });
     return task.id;
+  }
+
+  /** Nearly exact: requests of the same moment do not count each other. */
+  private async requireRoom(keyId: string): Promise<void> {
+    const waiting = await this.tasks.waitingOf(keyId);
+    if (waiting.tasks < MOST_WAITING.tasks && waiting.bytes < MOST_WAITING.bytes) return;
+    throw new AppError(
+      'queue_full',
+      'this key has too much waiting already: try again when some of it has run',
+      {
+        retryAfterSeconds: 30,
+        details: { waiting_tasks: waiting.tasks, most_waiting_tasks: MOST_WAITING.tasks },
+      },
+    );
   }
 
   private modelFor(principal: Principal, dto: CreateTaskDto): string {

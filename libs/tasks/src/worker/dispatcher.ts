@@ -73,7 +73,7 @@ export class Dispatcher implements OnApplicationBootstrap, OnModuleDestroy, Befo
     const free = this.config.maxRuns - this.held.count;
     if (free <= 0) return;
     const claimedAt = this.clock.monotonicMs();
-    for (const claim of await this.turns.take(free, this.worker)) {
+    for (const claim of await this.turns.take(free, this.config.maxRuns, this.worker)) {
       const hold = this.held.take(claim, claimedAt);
       const done = this.runner.run(hold).finally(() => {
         this.held.drop(hold);

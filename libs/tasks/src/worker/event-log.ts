@@ -25,17 +25,21 @@ export class EventLog {
     private readonly audit: AuditLog,
   ) {}
 
+  /** While a task is held, nobody else adds to its log: so a try that came through unheard is recognised. */
   writerFor(hold: Hold): EventWriter {
-    return new EventWriter(
-      (events) => this.write(hold, events),
-      () => hold.lose(),
-    );
+    let last = hold.claim.last_seq;
+    const write = async (events: NewTaskEvent[]) => {
+      const written = await this.write(hold, last, events);
+      if (written === 'yes') last += events.length;
+      return written;
+    };
+    return new EventWriter(write, () => hold.lose());
   }
 
-  private async write(hold: Hold, events: NewTaskEvent[]): Promise<'yes' | 'lost' | 'again'> {
+  private async write(hold: Hold, after: number, events: NewTaskEvent[]): Promise<'yes' | 'lost' | 'again'> {
     if (hold.lost) return 'lost';
     try {
-      return (await this.append(hold.claim, events)) ? 'yes' : 'lost';
+      return (await this.append(hold.claim, after, events)) ? 'yes' : 'lost';
     } catch (error) {
       if (error instanceof AppError && error.code === 'database_unavailable') return 'again';
       // What the database refuses it would refuse for ever, and a log with a hole is none.
@@ -44,7 +48,7 @@ export class EventLog {
     }
   }
 
-  private append(claim: Claim, events: NewTaskEvent[]): Promise<boolean> {
+  private append(claim: Claim, after: number, events: NewTaskEvent[]): Promise<boolean> {
     return this.transactions.run(async () => {
       const started = events.find(({ type }) => type === 'started');
       if (started) {
@@ -52,7 +56,8 @@ export class EventLog {
         if (!(await this.claims.setStarted(claim, model, policy))) return false;
       }
       const denials = events.filter(({ type }) => type === 'permission_denied').map(denialOf);
-      if (!(await this.events.append(claim, events, denials))) return false;
+      const written = await this.events.append(claim, after, events, denials);
+      if (written !== 'added') return written === 'there';
       for (const event of events) {
         const audited = auditOf(claim, event);
         if (audited) await this.audit.append(audited);

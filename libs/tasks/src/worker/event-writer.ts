@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { NewTaskEvent } from '../task-event.js';
 
 const FLUSH_AFTER_MS = 50;
@@ -75,7 +74,7 @@ export class EventWriter {
       this.waitingChars = 0;
       let written = await this.write(batch);
       while (written === 'again' && !this.closed) {
-        await sleep(RETRY_AFTER_MS);
+        await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER_MS));
         written = await this.write(batch);
       }
       if (written !== 'lost') continue;

@@ -7,8 +7,8 @@ const LOOK_EVERY_MS = 2_000;
 const CLEAR_EVERY_MS = 60_000;
 
 /**
- * Finds what lost workers left: their tasks within seconds of the end of their leases, their folders within a
- * minute. Runs in every worker; each task is settled by one of them.
+ * Finds what lost workers left: their tasks, and the folders of these, within seconds of the end of their
+ * leases, other folders within a minute. Runs in every worker; each task is settled by one of them.
  */
 @Injectable()
 export class LostTasks implements OnApplicationBootstrap, OnModuleDestroy {
@@ -35,7 +35,9 @@ export class LostTasks implements OnApplicationBootstrap, OnModuleDestroy {
   private async settle(): Promise<void> {
     let count = 0;
     while (await this.endings.settleLost()) count += 1;
-    if (count > 0) this.logger.warn({ msg: 'settled tasks of a lost worker', tasks: count });
+    if (count === 0) return;
+    this.logger.warn({ msg: 'settled tasks of a lost worker', tasks: count });
+    await this.clear();
   }
 
   private clear(): Promise<void> {

@@ -6,7 +6,7 @@ import type { Claim } from '../task.js';
 
 /**
  * Whose turn it is. Exact: over all processes a key never has more out than its tier allows. Fair: places go
- * round by round to the keys that have the fewest tasks out, and the last free place of a process goes only to a
+ * round by round to the keys that have the fewest tasks out, and the last free of several places goes only to a
  * key that has none, so that nobody waits for all of another one's tasks. Within a key, first come, first served.
  */
 @Injectable()
@@ -17,14 +17,16 @@ export class Turns {
     private readonly queue: TaskQueue,
   ) {}
 
-  /** Claims up to `free` tasks for this worker. */
-  async take(free: number, worker: string): Promise<Claim[]> {
+  /** Claims up to `free` tasks for this worker, which has `places` in all. */
+  async take(free: number, places: number, worker: string): Promise<Claim[]> {
     if (!(await this.claims.anyQueued())) return [];
     return this.transactions.run(async () => {
       await this.claims.lockDispatch();
       const claims: Claim[] = [];
+      // A process with one place keeps none back: a key that has a task out elsewhere would never get it.
+      const kept = places > 1 ? 1 : 0;
       for (let level = 1; level <= this.queue.levels; level += 1) {
-        const most = level === 1 ? free : free - 1;
+        const most = level === 1 ? free : free - kept;
         if (claims.length >= most) break;
         await this.takeLevel(level, most, worker, claims);
       }
