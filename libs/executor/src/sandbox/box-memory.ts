@@ -1,11 +1,15 @@
-import { readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { BOX_HOME, BOX_SHM, BOX_TMP } from './box-places.js';
 
 const KIBIBYTE = 1024;
 
-/** The processes of a box, seen through its own /proc: `root` is `/proc/<its first process>/root`. */
+/**
+ * The processes of a box, seen through its own /proc: `root` is `/proc/<its first process>/root`. While
+ * bubblewrap is still at work that is the host's root, and nothing there is the box's.
+ */
 export function processesIn(root: string): string[] {
+  if (statSync(`${root}/proc`).dev === statSync('/proc').dev) return [];
   return readdirSync(`${root}/proc`).filter((name) => /^\d+$/.test(name));
 }
 
