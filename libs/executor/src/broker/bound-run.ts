@@ -1,14 +1,22 @@
 import type { ModelCall, ModelUsage, RunMeter } from '../run-meter.js';
 import type { Sampling } from '../run-spec.js';
 import type { AnswerReader } from './answer-reader.js';
+import { outOfBounds } from './out-of-bounds.js';
 import type { MessagesRequest } from './upstream-body.js';
 
 /** Output below this is not worth a call: the answer would be a fragment. */
 const LEAST_USEFUL_TOKENS = 256;
 
+/** What may be on its way at once. The CLI has ten subagents at work at most, each with some megabytes. */
+const MOST_CALLS = 32;
+const MOST_HELD_BYTES = 64 * 1024 * 1024;
+/** What calls that came to nothing may add up to: each costs us time, and the run nothing. */
+const MOST_WASTED_BYTES = 128 * 1024 * 1024;
+const WASTED_BY_ANY_CALL = 64 * 1024;
+
 /** Why the broker would not forward a call. `money` ends the run as over budget. */
 export interface CallRefusal {
-  kind: 'money' | 'model' | 'answered' | 'cut';
+  kind: 'money' | 'model' | 'answered' | 'cut' | 'bounds' | 'flood';
   message: string;
 }
 
@@ -42,6 +50,8 @@ export class BoundRun {
   lengthSetByMoney = false;
   readonly aborted = new AbortController();
   private cut = false;
+  private heldBytes = 0;
+  private wastedBytes = 0;
   private readonly usages: ModelUsage[] = [];
   private readonly inFlight = new Set<Promise<void>>();
 
@@ -53,6 +63,28 @@ export class BoundRun {
 
   get sampling(): Sampling {
     return this.run.sampling;
+  }
+
+  /** Too many calls came to nothing: no other is looked at. */
+  get isBarred(): boolean {
+    return this.wastedBytes > MOST_WASTED_BYTES;
+  }
+
+  /** Is there room for so much more of what this run sends? What was taken is given back by `letGo`. */
+  hold(bytes: number): boolean {
+    if (this.inFlight.size > MOST_CALLS || this.heldBytes + bytes > MOST_HELD_BYTES) return false;
+    this.heldBytes += bytes;
+    return true;
+  }
+
+  letGo(bytes: number): void {
+    this.heldBytes -= bytes;
+  }
+
+  /** A call of this size came to nothing. */
+  waste(bytes: number): void {
+    this.wastedBytes += bytes + WASTED_BY_ANY_CALL;
+    if (this.isBarred) this.refusal = { kind: 'flood', message: 'too many calls came to nothing' };
   }
 
   /** May this call be forwarded, and with how many output tokens at most? */
@@ -73,6 +105,8 @@ export class BoundRun {
     if (request.model !== this.run.model && !this.run.agentic?.models.includes(request.model)) {
       return { kind: 'model', message: `this run may not call ${request.model}` };
     }
+    const beyond = outOfBounds(request);
+    if (beyond) return { kind: 'bounds', message: beyond };
     const asked = Math.min(request.max_tokens, this.run.sampling.maxTokens ?? request.max_tokens);
     const call: ModelCall = { model: request.model, inputBytes, maxTokens: asked };
     const verdict = await this.run.meter.authorise(call);

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { CredentialHealth } from '../credential-health.js';
 import type { ModelCall } from '../run-meter.js';
@@ -8,10 +7,13 @@ import type { BrokerDoor } from '../sandbox/sandbox.js';
 import { AnswerReader } from './answer-reader.js';
 import { BoundRun } from './bound-run.js';
 import { close, doorOf, listen } from './door.js';
+import { passAnswer } from './pass-answer.js';
 import { Upstream } from './upstream.js';
 import { messagesRequest, upstreamBody } from './upstream-body.js';
 
 const LARGEST_REQUEST_BYTES = 32 * 1024 * 1024;
+/** Of one run. Each takes a descriptor of the service. */
+const MOST_CONNECTIONS = 128;
 const LONGEST_ERROR = 4096;
 const LONGEST_RETRY_AFTER_S = 86_400;
 /** Failures that the CLI would only make worse by trying again or by looking for another login. */
@@ -58,6 +60,7 @@ export class Broker implements OnApplicationShutdown {
   private async bindToSocket(run: BoundRun, token: string, socketPath: string): Promise<Binding> {
     const only = new Map([[token, run]]);
     const server = await listen(this.serverFor(only), socketPath);
+    server.maxConnections = MOST_CONNECTIONS;
     this.sockets.add(server);
     const release = async () => {
       only.delete(token);
@@ -95,8 +98,9 @@ export class Broker implements OnApplicationShutdown {
     if (request.method !== 'POST' || path !== '/v1/messages') {
       return refuse(response, 404, 'not_found_error', 'not a model call');
     }
+    if (run.isBarred) return void request.destroy();
     try {
-      await run.track(this.forward(run, request, response));
+      await run.track(this.take(run, request, response));
     } catch (error) {
       if (!run.aborted.signal.aborted)
         this.logger.warn({ msg: 'model call failed', runId: run.runId, err: error });
@@ -105,20 +109,49 @@ export class Broker implements OnApplicationShutdown {
     }
   }
 
-  private async forward(run: BoundRun, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const text = await readBody(request);
-    const parsed = messagesRequest.safeParse(text && JSON.parse(text));
-    if (!parsed.success) return refuse(response, 400, 'invalid_request_error', 'not a messages request');
-    const verdict = await run.authorise(parsed.data, Buffer.byteLength(text));
-    if (!('call' in verdict)) return refuse(response, 400, 'invalid_request_error', verdict.message);
+  /** Holds what comes in only while there is room for it, and counts what comes to nothing. */
+  private async take(run: BoundRun, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const held = { bytes: 0 };
+    try {
+      const text = await readBody(run, request, held).catch(() => null);
+      if (text === undefined) return refuse(response, 429, 'rate_limit_error', 'too much at once');
+      // A caller that went away while it asked.
+      if (text === null) return;
+      const isForwarded = await this.forward(run, request, response, text);
+      if (!isForwarded) run.waste(held.bytes);
+    } finally {
+      run.letGo(held.bytes);
+    }
+  }
+
+  /** False = it was not worth anything: refused here, or by the model's API. */
+  private async forward(
+    run: BoundRun,
+    request: IncomingMessage,
+    response: ServerResponse,
+    text: string,
+  ): Promise<boolean> {
+    const parsed = messagesRequest.safeParse(parsedJson(text));
+    const verdict = parsed.success
+      ? await run.authorise(parsed.data, Buffer.byteLength(text))
+      : { message: 'not a messages request' };
+    if (!parsed.success || !('call' in verdict)) {
+      refuse(response, 400, 'invalid_request_error', (verdict as { message: string }).message);
+      return false;
+    }
     const body = JSON.stringify(upstreamBody(parsed.data, run.sampling, verdict.call.maxTokens));
     const answer = new AnswerReader(verdict.call.model);
     try {
       const upstream = await this.upstream.send(request.url ?? '', request.headers, body, run.aborted.signal);
-      if (!upstream.ok) return await this.passError(run, verdict.call, upstream, response);
+      if (!upstream.ok) {
+        await this.passError(run, verdict.call, upstream, response);
+        return false;
+      }
       this.credential.accepted();
-      await passAnswer(upstream, response, answer, parsed.data.stream === true);
+      const how = { streamed: parsed.data.stream === true, signal: run.aborted.signal };
+      await passAnswer(upstream, response, answer, how);
       run.finish(verdict.call, answer);
+      return true;
     } catch (error) {
       if (answer.usage) run.finish(verdict.call, answer);
       else run.fail(verdict.call, { status: null, message: String(error) });
@@ -144,6 +177,14 @@ export class Broker implements OnApplicationShutdown {
   }
 }
 
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Enough to say what went wrong, however long the rest is. */
 async function beginningOf(answer: Response): Promise<string> {
   const decoder = new TextDecoder();
@@ -155,38 +196,16 @@ async function beginningOf(answer: Response): Promise<string> {
   return text;
 }
 
-async function passAnswer(
-  upstream: Response,
-  response: ServerResponse,
-  answer: AnswerReader,
-  streamed: boolean,
-): Promise<void> {
-  const contentType = upstream.headers.get('content-type') ?? 'application/json';
-  response.writeHead(upstream.status, { 'content-type': contentType });
-  if (!streamed) {
-    const text = await upstream.text();
-    answer.readJson(text);
-    response.end(text);
-    return;
-  }
-  response.flushHeaders();
-  // Waits for a slow reader, and fails at once when either side goes away.
-  await pipeline(metered(upstream, answer), response);
-}
-
-async function* metered(upstream: Response, answer: AnswerReader): AsyncGenerator<Uint8Array> {
-  for await (const chunk of upstream.body ?? []) {
-    answer.push(chunk);
-    yield chunk;
-  }
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
+/** Undefined = longer than any, or than what the run has room for. What is held is counted in `held`. */
+async function readBody(
+  run: BoundRun,
+  request: IncomingMessage,
+  held: { bytes: number },
+): Promise<string | undefined> {
   const chunks: Buffer[] = [];
-  let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > LARGEST_REQUEST_BYTES) throw new Error('model call over 32 MiB');
+    if (held.bytes + chunk.length > LARGEST_REQUEST_BYTES || !run.hold(chunk.length)) return undefined;
+    held.bytes += chunk.length;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

@@ -50,6 +50,8 @@ class BoundedOutput extends Transform {
   }
 }
 
+type Listener = (...args: never[]) => void;
+
 /** The process as the SDK may see it. `onExceeded` may be called more than once. */
 export function bounded(child: SandboxedProcess, onExceeded: () => void): SpawnedProcess {
   return {
@@ -65,8 +67,8 @@ export function bounded(child: SandboxedProcess, onExceeded: () => void): Spawne
       return child.signalCode;
     },
     kill: (signal) => child.kill(signal),
-    on: (event: 'exit' | 'error', listener: (...args: any[]) => void) => void child.on(event, listener),
-    once: (event: 'exit' | 'error', listener: (...args: any[]) => void) => void child.once(event, listener),
-    off: (event: 'exit' | 'error', listener: (...args: any[]) => void) => void child.off(event, listener),
+    on: (event: string, listener: Listener) => void child.on(event, listener as () => void),
+    once: (event: string, listener: Listener) => void child.once(event, listener as () => void),
+    off: (event: string, listener: Listener) => void child.off(event, listener as () => void),
   };
 }

@@ -33,6 +33,8 @@ interface CliSession {
   stderr: StderrTail;
   kill: () => void;
   end: () => Promise<void>;
+  /** It was killed a while ago: what it had still to tell is left untold. */
+  hasSaidEnough: () => boolean;
   exceeded: () => SandboxedProcess['exceeded'];
 }
 
@@ -58,11 +60,7 @@ export class ClaudeCliExecutor extends CliExecutor {
     const trail = new ToolTrail(spec.agentic?.decide ?? denyAll);
     const report = new CliReport(trail, spec.agentic !== undefined);
     let session: CliSession | undefined;
-    let stoppedAt = Infinity;
-    const kill = () => {
-      stoppedAt = performance.now();
-      session?.kill();
-    };
+    const kill = () => session?.kill();
     try {
       session = await this.start(spec, bound, trail);
       stop.addEventListener('abort', kill, { once: true });
@@ -72,7 +70,7 @@ export class ClaudeCliExecutor extends CliExecutor {
         // The broker knows before the CLI has told what was said: usage waits until the turn is over.
         if (message.type === 'user') yield* usagesOf(bound);
         // What still waits to be told when the run was stopped: a flood must not outlive its deadline.
-        if (report.finished || (stop.aborted && performance.now() > stoppedAt + LAST_WORDS_MS)) break;
+        if (report.finished || session.hasSaidEnough()) break;
       }
     } catch (error) {
       report.trouble = `${String(error)} ${session?.stderr.text ?? ''}`;
@@ -85,7 +83,7 @@ export class ClaudeCliExecutor extends CliExecutor {
     const outcome = outcomeOf({
       ...{ report, broker: bound, exceeded: session?.exceeded() },
       ...{ isTask: spec.agentic !== undefined, outputWanted: spec.agentic?.outputSchema !== undefined },
-      stoppedBy: signal.aborted ? 'cancelled' : deadline.aborted ? 'timed_out' : null,
+      stoppedBy: whoStopped(signal, deadline),
     });
     yield { type: 'ended', outcome };
   }
@@ -119,6 +117,7 @@ export class ClaudeCliExecutor extends CliExecutor {
     const limits = spec.agentic?.limits ?? TEXT_LIMITS;
     const stderr = new StderrTail();
     let child: SandboxedProcess | undefined;
+    let killedAt = Infinity;
     const messages = query({
       prompt: spec.prompt,
       options: {
@@ -131,6 +130,7 @@ export class ClaudeCliExecutor extends CliExecutor {
       },
     });
     const kill = () => {
+      killedAt = Math.min(killedAt, performance.now());
       if (child) this.sandbox.kill(child);
       messages.close();
     };
@@ -142,8 +142,14 @@ export class ClaudeCliExecutor extends CliExecutor {
       kill();
       await clear();
     };
-    return { messages, stderr, kill, end, exceeded: () => child?.exceeded };
+    const hasSaidEnough = () => performance.now() > killedAt + LAST_WORDS_MS;
+    return { messages, stderr, kill, end, hasSaidEnough, exceeded: () => child?.exceeded };
   }
+}
+
+function whoStopped(signal: AbortSignal, deadline: AbortSignal): 'cancelled' | 'timed_out' | null {
+  if (signal.aborted) return 'cancelled';
+  return deadline.aborted ? 'timed_out' : null;
 }
 
 function usagesOf(bound: BoundRun): RunEvent[] {

@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BubblewrapSandbox } from './bubblewrap-sandbox.js';
 import type { RunFolders } from './run-folders.js';
 
 const PROBE_TIMEOUT_MS = 10_000;
+/** Together less than the probe may take. */
+const LOOKS = 100;
+const LOOK_EVERY_MS = 20;
 const MEBIBYTE = 1024 * 1024;
 const INSTALL = 'install bubblewrap and socat: apt-get install bubblewrap socat';
 
@@ -63,8 +67,10 @@ async function ask(
   box.stdout.setEncoding('utf8').on('data', (piece: string) => {
     said += piece;
     if (!said.endsWith('done\n')) return;
-    watched = sandbox.memoryOf(box) > 0;
-    box.stdin.end('\n');
+    void isSeen(() => sandbox.memoryOf(box)).then((seen) => {
+      watched = seen;
+      box.stdin.end('\n');
+    });
   });
   const failure = await new Promise<Error | undefined>((ended) => {
     box.once('error', ended).once('close', () => ended(undefined));
@@ -75,6 +81,15 @@ async function ask(
   if (lines.at(-1) !== 'done') return explain(complaint);
   if (lines.length > 1) return lines[0];
   return watched ? undefined : 'the memory of a box cannot be read from outside';
+}
+
+/** The box may have spoken before bubblewrap's own word of it is read. */
+async function isSeen(memory: () => number): Promise<boolean> {
+  for (let look = 0; look < LOOKS; look += 1) {
+    if (memory() > 0) return true;
+    await sleep(LOOK_EVERY_MS);
+  }
+  return false;
 }
 
 function explain(complaint: string): string {
