@@ -46,6 +46,12 @@ describe('a task that comes to harm, or does it', () => {
     await api.atWork(id, calls);
     return boxOf((await runOf(id)).id);
   };
+  const written = (id: string, name: string) =>
+    until(
+      'the tool has written',
+      () => readdir(scratchOf(id)),
+      (names) => names.includes(name),
+    );
   const toolResults = (task: any) => task.execution_log.filter(({ type }: any) => type === 'tool_result');
   /** What holds after every fault: one end, told as it is stored, and nothing left of the run. */
   const settled = async (id: string, box: SeenProcess[]): Promise<any> => {
@@ -77,12 +83,12 @@ describe('a task that comes to harm, or does it', () => {
       await api.submit({ description: 'harm: now' }),
       await neighbour.submit({ description: 'peace: now' }),
     ];
-    const peace = neighbour.ended(other).then((task) => {
-      expect([task.status, task.artifacts.map(({ size_bytes: size }: any) => size)]).toEqual([
-        'succeeded',
-        [10],
-      ]);
-    });
+    const unharmed = async () => {
+      const task = await neighbour.ended(other);
+      const sizes = task.artifacts.map(({ size_bytes: size }: any) => size);
+      expect([task.status, sizes]).toEqual(['succeeded', [10]]);
+    };
+    const peace = unharmed();
     return { id, peace };
   };
 
@@ -91,6 +97,7 @@ describe('a task that comes to harm, or does it', () => {
       harm: [{ text: 'Half way.', ...bash('echo x > left; sleep 300') }],
     });
     const box = await boxAtWork(id);
+    await written(id, 'left');
     process.kill(cliIn(box).pid, 'SIGKILL');
     const task = await settled(id, box);
     expect(task).toMatchObject({
@@ -186,11 +193,7 @@ describe('a task that comes to harm, or does it', () => {
     const theirs = join(service.config.home, 'theirs');
     await mkdir(theirs);
     await writeFile(join(theirs, 'secret'), 'of another');
-    await until(
-      'the tool has written',
-      () => readdir(scratchOf(id)),
-      (names) => names.includes('made'),
-    );
+    await written(id, 'made');
     await rename(scratchOf(id), `${scratchOf(id)}.away`);
     await symlink(theirs, scratchOf(id));
     const task = await settled(id, box);
@@ -203,11 +206,7 @@ describe('a task that comes to harm, or does it', () => {
   it('48: a workspace that is deleted meanwhile: the task ends cleanly, without files', async () => {
     const { id, peace } = await besides({ harm: [bash('echo mine > made; sleep 2; ls'), { text: 'Done.' }] });
     const box = await boxAtWork(id);
-    await until(
-      'the tool has written',
-      () => readdir(scratchOf(id)),
-      (names) => names.includes('made'),
-    );
+    await written(id, 'made');
     await rm(scratchOf(id), { recursive: true });
     const task = await settled(id, box);
     expect([task.status, task.artifacts]).toEqual(['succeeded', []]);

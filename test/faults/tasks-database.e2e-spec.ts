@@ -75,9 +75,7 @@ describe('tasks whose database goes away, and what an earlier boot left', () => 
     }
   }
   async function postmaster(): Promise<number> {
-    const [{ folder }] = (await rows('SHOW data_directory')).map(({ data_directory: folder }) => ({
-      folder,
-    })) as [{ folder: string }];
+    const [{ data_directory: folder }] = (await rows('SHOW data_directory')) as [{ data_directory: string }];
     return Number((await readFile(join(folder, 'postmaster.pid'), 'utf8')).split('\n')[0]);
   }
 

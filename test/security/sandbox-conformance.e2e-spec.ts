@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { processesOf } from '../../libs/executor/src/sandbox/process-table.js';
 import { Boxes } from '../support/boxes.js';
 import { gone, processes, treeOf } from '../support/processes.js';
 
@@ -119,6 +120,23 @@ describe.each(['process', 'bubblewrap'] as const)('the %s sandbox', (choice) => 
     expect(performance.now() - startedAt).toBeLessThan(3000);
     expect(() => boxes.sandbox.kill(box.child)).not.toThrow();
     await box.close();
+  });
+
+  it('leaves nothing of a run that is killed at any moment of its start', async () => {
+    const mark = `started-${choice}-${process.pid}`;
+    const starts = Array.from({ length: 60 }, async (_, index) => {
+      await sleep(index * 15);
+      const box = await boxes.start({ script: `: ${mark}; sleep 401; true` });
+      await sleep((index * 7) % 45);
+      await box.close();
+      return box.ended;
+    });
+    expect(await Promise.all(starts)).toHaveLength(60);
+    const left = processes().filter(({ command }) => command.includes(mark) || /sleep 401/.test(command));
+    expect((await gone(left, 3000)).map(({ command }) => command)).toEqual([]);
+    // One that has no program yet has no name yet either.
+    const own = await boxes.folders.own();
+    expect(await processesOf(own)).toEqual([]);
   });
 
   it('leaves no process, mount or folder, however a run ends', async () => {

@@ -70,7 +70,11 @@ export class Boxes {
       { CLAUDE_API_HOME: home, SANDBOX: choice, ANTHROPIC_API_KEY: CREDENTIAL, ANTHROPIC_BASE_URL: modelUrl },
     );
     const folders = new RunFolders(config);
-    const sandbox = await chooseSandbox(config, folders);
+    const sandbox = await chooseSandbox(config, folders).catch(async (error) => {
+      await folders.removeOwn();
+      await rm(home, { recursive: true });
+      throw error;
+    });
     return new Boxes(sandbox, folders, new Broker(new Upstream(config), new CredentialHealth(config)), home);
   }
 

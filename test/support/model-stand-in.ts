@@ -114,6 +114,8 @@ type Send = (type: string, data: object) => void;
 
 async function answer(request: UpstreamRequest, response: ServerResponse, script: ScriptedAnswer) {
   if (script.hang) return;
+  // A CLI without our broker before it looks first whether somebody is there.
+  if (!request.body) return void response.end();
   if (script.status) return fail(response, script.status, script);
   const send: Send = (type, data) =>
     response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`);

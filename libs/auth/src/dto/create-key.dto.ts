@@ -1,10 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, ValidateIf } from 'class-validator';
-import { MODEL_FAMILIES } from '@app/common';
+import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString } from 'class-validator';
+import { MODEL_FAMILIES, Optional } from '@app/common';
 import type { CreateKeyInput } from '../key-input.js';
-
-/** May be left out; unlike `IsOptional`, an explicit null is a mistake. */
-export const Optional = () => ValidateIf((_, value) => value !== undefined);
 
 /** What a key may be given beyond, or below, its tier. */
 export class KeyGrantsDto {

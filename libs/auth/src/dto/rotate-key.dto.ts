@@ -1,6 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt } from 'class-validator';
-import { Optional } from './create-key.dto.js';
+import { Optional } from '@app/common';
 
 export class RotateKeyDto {
   @ApiPropertyOptional({

@@ -1,7 +1,8 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsISO8601, IsOptional, IsString } from 'class-validator';
 import type { UpdateKeyInput } from '../key-input.js';
-import { grantsOf, KeyGrantsDto, Optional } from './create-key.dto.js';
+import { Optional } from '@app/common';
+import { grantsOf, KeyGrantsDto } from './create-key.dto.js';
 
 export class UpdateKeyDto extends KeyGrantsDto {
   @ApiPropertyOptional({ description: 'For people; up to 100 characters.', example: 'production' })

@@ -12,14 +12,11 @@ import {
   Max,
   MaxLength,
   Min,
-  ValidateIf,
 } from 'class-validator';
+import { Optional } from '@app/common';
 
 /** Something other than white space and invisible characters. */
 const VISIBLE = /[^\s\u200b-\u200d\u2060\ufeff]/u;
-
-/** May be left out; unlike `IsOptional`, an explicit null is a mistake. */
-const Optional = () => ValidateIf((_, value) => value !== undefined);
 
 export class CreateCompletionDto {
   @ApiProperty({

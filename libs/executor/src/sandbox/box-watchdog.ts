@@ -1,10 +1,9 @@
-import type { ChildProcess } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { diskBytes } from './box-disk.js';
 import { memoryAtMost, memoryExactly } from './box-memory.js';
 import { BOX_PROGRAM } from './box-places.js';
+import { BoxProcesses } from './box-processes.js';
 import type { BoxSpec, SandboxedProcess } from './sandbox.js';
 
 const MEMORY_EVERY_MS = 250;
@@ -13,7 +12,6 @@ const DISK_EVERY_MS = 1000;
 const BEYOND_DOUBT = 4;
 /** A box that cannot be seen for so long is not left alone with the machine. */
 const LONGEST_BLIND_MS = 10_000;
-
 const HOST_DEVICE = statSync('/').dev;
 
 /**
@@ -25,29 +23,19 @@ export class BoxWatchdog {
   /** Names the box's own file system: a process id may be used again while we have not heard of the end. */
   private device: number | undefined;
   private stopped = false;
+  private readonly processes: BoxProcesses;
 
   constructor(
     private readonly child: SandboxedProcess,
     private readonly box: Pick<BoxSpec, 'limits' | 'workspace'>,
-    private readonly kill: () => void,
-  ) {}
-
-  start(): void {
-    const status = (this.child as ChildProcess).stdio[3] as Readable;
-    let text = '';
-    // Only the first line: it is written before anything in the box runs.
-    status.on('data', (piece) => {
-      if (this.root) return;
-      text += piece;
-      const pid = /"child-pid": (\d+)/.exec(text)?.[1];
-      if (pid) this.watch(`/proc/${pid}/root`);
-    });
-    status.on('error', () => undefined);
+  ) {
+    this.processes = new BoxProcesses(child, (pid) => this.watch(`/proc/${pid}/root`));
   }
 
-  /** The box is being ended: what is seen from now on says nothing about it. */
-  stop(): void {
+  /** What is seen from now on says nothing about the box any more. */
+  kill(): void {
     this.stopped = true;
+    this.processes.kill();
   }
 
   /** 0 = it cannot be seen. */
@@ -76,7 +64,7 @@ export class BoxWatchdog {
 
   private async repeat(everyMs: number, look: () => Promise<void>): Promise<void> {
     let seenAt = performance.now();
-    while (this.isAlive) {
+    while (this.isWatched) {
       try {
         if (this.sees()) {
           await look();
@@ -99,13 +87,13 @@ export class BoxWatchdog {
     return device === this.device;
   }
 
-  private end(exceeded: 'memory' | 'disk'): void {
-    if (!this.isAlive) return;
-    this.child.exceeded ??= exceeded;
-    this.kill();
+  private get isWatched(): boolean {
+    return !this.stopped && this.processes.isAlive;
   }
 
-  private get isAlive(): boolean {
-    return !this.stopped && this.child.exitCode === null && this.child.signalCode === null;
+  private end(exceeded: 'memory' | 'disk'): void {
+    if (!this.isWatched) return;
+    this.child.exceeded ??= exceeded;
+    this.kill();
   }
 }

@@ -62,7 +62,8 @@ export function insideCommand({ args, broker, limits, workspace: dir }: BoxSpec)
   const largestFile = dir?.writable ? dir.quotaBytes : LARGEST_FILE_WITHOUT_WORKSPACE;
   const bridge =
     'socketPath' in broker
-      ? `socat TCP-LISTEN:${place.BOX_BROKER_PORT},bind=127.0.0.1,reuseaddr,fork UNIX-CONNECT:${place.BOX_SOCKET} </dev/null >/dev/null 2>&1 & `
+      ? // It ends with the CLI: else it would hold a box that has lost its outer process.
+        `setpriv --pdeathsig KILL -- socat TCP-LISTEN:${place.BOX_BROKER_PORT},bind=127.0.0.1,reuseaddr,fork UNIX-CONNECT:${place.BOX_SOCKET} </dev/null >/dev/null 2>&1 & `
       : '';
   return [
     ...(dir ? ['nice', '-n', TASK_NICENESS] : []),

@@ -104,19 +104,15 @@ export class BubblewrapSandbox extends Sandbox {
         detached: true,
         ...this.account,
       }) as unknown as SandboxedProcess;
-      const watchdog = new BoxWatchdog(child, box, () => this.kill(child));
-      watchdog.start();
-      this.watchdogs.set(child, watchdog);
+      this.watchdogs.set(child, new BoxWatchdog(child, box));
       return child;
     } finally {
       for (const fd of inherited) closeSync(fd);
     }
   }
 
-  /** Of the outer process alone: the kernel ends the rest with the box's process namespace. */
   override kill(child: SandboxedProcess): void {
-    this.watchdogs.get(child)?.stop();
-    child.kill('SIGKILL');
+    this.watchdogs.get(child)?.kill();
   }
 
   /** Bytes that a box takes now; 0 = it cannot be seen. */

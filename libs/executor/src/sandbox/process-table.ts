@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 
 /** `<pid>-<start time>`: names a process for ever, also after its pid is used again. */
 export async function processName(pid: number): Promise<string | null> {
@@ -12,15 +13,21 @@ export async function processName(pid: number): Promise<string | null> {
   }
 }
 
-/** Every process whose environment or working folder mentions this folder. Linux only; elsewhere none. */
+/**
+ * Every process that runs from this folder: by its environment, its working folder, or, in a box, by what is
+ * mounted there, of which the kernel names the end of the path. Linux only; elsewhere none.
+ */
 export async function processesOf(folder: string): Promise<number[]> {
+  const mounted = `/${basename(dirname(folder))}/${basename(folder)}/`;
   const entries = await readdir('/proc').catch(() => []);
   const pids = entries.filter((entry) => /^\d+$/.test(entry)).map(Number);
   const found = await Promise.all(
     pids.map(async (pid) => {
       const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
       const workDir = await readlink(`/proc/${pid}/cwd`).catch(() => '');
-      return environment.includes(folder) || workDir.includes(folder) ? pid : null;
+      const mounts = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
+      const isOf = environment.includes(folder) || workDir.includes(folder) || mounts.includes(mounted);
+      return isOf ? pid : null;
     }),
   );
   return found.filter((pid) => pid !== null);

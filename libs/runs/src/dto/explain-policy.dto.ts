@@ -9,12 +9,9 @@ import {
   Max,
   MaxLength,
   Min,
-  ValidateIf,
 } from 'class-validator';
+import { Optional } from '@app/common';
 import type { PolicyQuestion } from '../policy-explanation.service.js';
-
-/** May be left out; unlike `IsOptional`, an explicit null is a mistake. */
-const Optional = () => ValidateIf((_, value) => value !== undefined);
 
 const MOST_NAMES = 200;
 

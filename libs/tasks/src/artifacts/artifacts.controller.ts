@@ -2,11 +2,10 @@ import { pipeline } from 'node:stream/promises';
 import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { Caller, type Principal, Requires } from '@app/common';
+import { Caller, type Principal, Requires, PageQueryDto } from '@app/common';
 import { ArtifactPath } from './artifact-path.decorator.js';
 import { ArtifactsService } from './artifacts.service.js';
 import { ArtifactListDto } from './dto/artifact.dto.js';
-import { ListArtifactsDto } from './dto/list-artifacts.dto.js';
 import { servedType } from './served-type.js';
 
 const TaskId = () => ApiParam({ name: 'id', example: 'task_019ab0c6f1a27c3e8d0f5a1b2c3d4e5f' });
@@ -25,7 +24,7 @@ export class ArtifactsController {
   async list(
     @Caller() principal: Principal,
     @Param('id') taskId: string,
-    @Query() query: ListArtifactsDto,
+    @Query() query: PageQueryDto,
   ): Promise<ArtifactListDto> {
     return ArtifactListDto.from(await this.artifacts.list(principal, taskId, query));
   }

@@ -16,7 +16,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { Optional } from './optional.js';
+import { Optional } from '@app/common';
 
 /** Something other than white space and invisible characters. */
 const VISIBLE = /[^\s\u200b-\u200d\u2060\ufeff]/u;

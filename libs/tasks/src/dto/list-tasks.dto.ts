@@ -1,30 +1,15 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsString, Matches, Max, Min } from 'class-validator';
+import { IsIn, IsString, Matches } from 'class-validator';
+import { Optional, PageLimitDto } from '@app/common';
 import { TASK_STATUSES, type TaskStatus } from '../task.js';
-import { Optional } from './optional.js';
 
-class PageDto {
-  @ApiPropertyOptional({
-    description: 'How many at most.',
-    default: 50,
-    minimum: 1,
-    maximum: 200,
-    type: Number,
-  })
-  @Optional()
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(200)
-  limit?: number;
-}
+const NOT_OURS = { message: 'cursor is not one of ours' };
 
-export class ListTasksDto extends PageDto {
+export class ListTasksDto extends PageLimitDto {
   @ApiPropertyOptional({ description: 'The `next_cursor` of the page before.' })
   @Optional()
   @IsString()
-  @Matches(/^task_[0-9a-f]{32}$/, { message: 'cursor is not one of ours' })
+  @Matches(/^task_[0-9a-f]{32}$/, NOT_OURS)
   cursor?: string;
 
   @ApiPropertyOptional({ enum: TASK_STATUSES, description: 'Only those in this state.' })
@@ -35,7 +20,7 @@ export class ListTasksDto extends PageDto {
 
 const SEQ = /^\d{1,9}$/;
 
-export class ReadEventsDto extends PageDto {
+export class ReadEventsDto extends PageLimitDto {
   @ApiPropertyOptional({
     description: 'Only events with a higher `seq`. `Last-Event-ID` says the same.',
     type: Number,
@@ -48,6 +33,6 @@ export class ReadEventsDto extends PageDto {
   @ApiPropertyOptional({ description: 'Of a JSON page: the `next_cursor` of the page before.' })
   @Optional()
   @IsString()
-  @Matches(SEQ, { message: 'cursor is not one of ours' })
+  @Matches(SEQ, NOT_OURS)
   cursor?: string;
 }

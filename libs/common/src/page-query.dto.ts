@@ -1,11 +1,10 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsInt, IsString, Max, Min, ValidateIf } from 'class-validator';
+import { IsInt, IsString, Max, Min } from 'class-validator';
+import { Optional } from './optional.decorator.js';
 
-/** May be left out; unlike `IsOptional`, an explicit null is a mistake. */
-const Optional = () => ValidateIf((_, value) => value !== undefined);
-
-export class ListArtifactsDto {
+/** How long a page of a list may be. */
+export class PageLimitDto {
   @ApiPropertyOptional({
     description: 'How many at most.',
     default: 50,
@@ -19,7 +18,10 @@ export class ListArtifactsDto {
   @Min(1)
   @Max(200)
   limit?: number;
+}
 
+/** What a list takes: `?limit=&cursor=`. */
+export class PageQueryDto extends PageLimitDto {
   @ApiPropertyOptional({ description: 'The `next_cursor` of the page before.' })
   @Optional()
   @IsString()

@@ -1,4 +1,4 @@
 import { ValidateIf } from 'class-validator';
 
-/** May be left out; unlike `IsOptional`, an explicit null is a mistake. */
+/** A field that may be left out; unlike `IsOptional`, an explicit null is a mistake. */
 export const Optional = () => ValidateIf((_, value) => value !== undefined);
