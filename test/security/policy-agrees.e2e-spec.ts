@@ -29,7 +29,7 @@ const grants = fc.record({
   tier: fc.constantFrom('free', 'pro', 'enterprise'),
   agents: fc.subarray(AGENTS.slice(0, 2)),
   skills: fc.subarray(SKILLS.slice(0, 2)),
-  models: fc.constantFrom(undefined, ['haiku'], ['sonnet', 'opus']),
+  models: fc.constantFrom<string[] | undefined>(undefined, ['haiku'], ['sonnet', 'opus']),
 });
 
 /** Three tellings of one rule: what `explain` says, what a request is answered, and what its run is given. */
