@@ -19,6 +19,29 @@ held = []
 print('up', flush=True)
 while True: held.append(bytearray(b'x' * (8 << 20)))
 `;
+/** A process whose first thread has ended has neither memory nor files, as far as its own entry in /proc tells. */
+const WITHOUT_FIRST_THREAD = (work: string) => `
+import ctypes, os, threading, time
+def work():
+    time.sleep(1)
+    ${work}
+    time.sleep(60)
+threading.Thread(target=work).start()
+ctypes.CDLL(None).syscall({'x86_64': 60, 'aarch64': 93}[os.uname().machine], 0)
+`;
+const FULL_SOCKETS = `
+import socket
+held = []
+while True:
+    pair = socket.socketpair()
+    held.append(pair)
+    for end in pair:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        end.setblocking(False)
+        try:
+            while True: end.send(b'x' * 65536)
+        except BlockingIOError: pass
+`;
 
 /** The broker's answer to a call with this token, through this socket. */
 function answerOf(socketPath: string, token: string): Promise<number | string> {
@@ -126,9 +149,24 @@ describe('a run that does harm', () => {
       'files in /tmp and HOME',
       'head -c 120M /dev/zero > /tmp/a; head -c 60M /dev/zero > ~/a; head -c 40M /dev/zero > /dev/shm/a; exec python3 -c "x = bytearray(b\'x\' * (150 << 20)); input()"',
     ],
+    [
+      'a program without its first thread',
+      `exec python3 -c "${WITHOUT_FIRST_THREAD("x = bytearray(b'x' * (400 << 20))")}"`,
+    ],
+    ['what nobody reads from sockets', `exec python3 -c "${FULL_SOCKETS}"`],
+    [
+      'empty files',
+      `cd /tmp; exec python3 -c "for i in range(400_000): open(str(i), 'w').close()\ninput()"; sleep 20`,
+    ],
   ])('12: memory taken by %s ends the box as out of memory', async (_, script) => {
     const box = await boxes.start({ script, memoryBytes: 256 * MEBIBYTE });
     expect(await ended(box)).toBe('SIGKILL memory');
+  });
+
+  it('11: what a task computes goes after what others wait for', async () => {
+    const task = await boxes.run({ script: 'nice', workspace: await boxes.workspace() });
+    const completion = await boxes.run({ script: 'nice' });
+    expect([task.output, completion.output]).toEqual(['10\n', '0\n']);
   });
 
   it('12: what others use is not counted: neither the host while the box is being made, nor another box', async () => {

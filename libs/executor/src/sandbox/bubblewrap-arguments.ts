@@ -13,6 +13,8 @@ const HOST_ETC = [
 const SYSTEM_FOLDERS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
 const LARGEST_FILE_WITHOUT_WORKSPACE = 256 * MEBIBYTE;
 const OPEN_FILES = 4096;
+/** Whoever waits for an answer goes before what tasks compute. */
+const TASK_NICENESS = '10';
 /** What the service itself was started with and nobody marked as its own would pass through all of us. */
 const CLOSE_INHERITED = 'for fd in /proc/self/fd/*; do fd=${fd##*/}; ((fd > 2)) && exec {fd}>&-; done; ';
 
@@ -64,6 +66,7 @@ export function insideCommand({ args, broker, limits, workspace: dir }: BoxSpec)
         `setpriv --pdeathsig KILL -- socat TCP-LISTEN:${place.BOX_BROKER_PORT},bind=127.0.0.1,reuseaddr,fork UNIX-CONNECT:${place.BOX_SOCKET} </dev/null >/dev/null 2>&1 & `
       : '';
   return [
+    ...(dir ? ['nice', '-n', TASK_NICENESS] : []),
     ...['prlimit', `--nproc=${limits.processes}`, `--fsize=${largestFile}`],
     ...[`--nofile=${OPEN_FILES}`, '--core=0', '--'],
     // Else bash, which sees a socket for its stdin, takes itself for a remote login and reads its settings.

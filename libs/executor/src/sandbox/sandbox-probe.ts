@@ -62,15 +62,16 @@ async function ask(
   let said = '';
   let complaint = '';
   let watched = false;
+  const look = async () => {
+    watched = await isSeen(() => sandbox.memoryOf(box));
+    box.stdin.end('\n');
+  };
   box.stderr.setEncoding('utf8').on('data', (piece: string) => (complaint += piece));
   box.stdin.on('error', () => undefined);
   box.stdout.setEncoding('utf8').on('data', (piece: string) => {
     said += piece;
     if (!said.endsWith('done\n')) return;
-    void isSeen(() => sandbox.memoryOf(box)).then((seen) => {
-      watched = seen;
-      box.stdin.end('\n');
-    });
+    void look();
   });
   const failure = await new Promise<Error | undefined>((ended) => {
     box.once('error', ended).once('close', () => ended(undefined));
@@ -85,7 +86,7 @@ async function ask(
 
 /** The box may have spoken before bubblewrap's own word of it is read. */
 async function isSeen(memory: () => number): Promise<boolean> {
-  for (let look = 0; look < LOOKS; look += 1) {
+  for (let tried = 0; tried < LOOKS; tried += 1) {
     if (memory() > 0) return true;
     await sleep(LOOK_EVERY_MS);
   }
