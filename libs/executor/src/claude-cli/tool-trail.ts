@@ -7,7 +7,7 @@ import { isAgentTool, resultText, told } from './tool-words.js';
  * The same decision is enforced and told, so that what a reader sees is what happened.
  */
 export class ToolTrail {
-  private readonly tools = new Map<string, { name: string; decision: Decision }>();
+  private readonly tools = new Map<string, { name: string; subject: string; decision: Decision }>();
   /** The subagent that a call of the Agent tool started, by the id of that call. */
   private readonly agents = new Map<string, string>();
   private readonly events: ToolEvent[] = [];
@@ -16,10 +16,11 @@ export class ToolTrail {
 
   /** `agent`: the name of the subagent that calls, or the id of the call that started it. */
   call(toolUseId: string, call: ToolCall, agent?: string): Decision {
-    const known = this.tools.get(toolUseId);
-    if (known) return known.decision;
     const decision = this.decide(call);
-    this.tools.set(toolUseId, { name: call.tool, decision });
+    const subject = `${call.tool} ${String(call.input.subagent_type ?? call.input.skill ?? '')}`;
+    // A model may use one id for several calls: what was decided for the first says nothing about the others.
+    if (this.tools.get(toolUseId)?.subject === subject) return decision;
+    this.tools.set(toolUseId, { name: call.tool, subject, decision });
     if (isAgentTool(call.tool)) this.agents.set(toolUseId, String(call.input.subagent_type ?? ''));
     if (decision.allowed) this.tell(toolUseId, agent, told(call));
     else {
