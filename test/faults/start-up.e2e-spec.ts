@@ -81,6 +81,16 @@ describe('starting with something wrong', () => {
     );
   });
 
+  // Only as root do boxes run as somebody else.
+  (process.getuid?.() === 0 ? it : it.skip)(
+    'a BLOB_DIR that boxes cannot reach is named, with the fix',
+    async () => {
+      const line = await failsToStart({ BLOB_DIR: join(home, 'blobs') });
+      expect(line).toContain(`BLOB_DIR ${join(home, 'blobs')} cannot be reached`);
+      expect(line).toContain(`chmod o+x ${home}`);
+    },
+  );
+
   it.each([
     ['PORT', 'eighty'],
     ['MAX_RUNS', '0'],

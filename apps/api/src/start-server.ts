@@ -5,7 +5,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Bootstrap, KeysService, operatorPrincipal } from '@app/auth';
 import { type AppConfig, ConfigError, loadConfig } from '@app/config';
 import { type DatabaseHandle, takeInstallation } from '@app/database';
-import { CredentialHealth, probeIsolation, Sandbox } from '@app/executor';
+import { CredentialHealth, requireSandbox, Sandbox } from '@app/executor';
 import type { BannerFacts } from './banner.js';
 import { createApp } from './create-app.js';
 import { DEMO_PROJECT } from './demo/demo-sample.js';
@@ -38,8 +38,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     // Loaded for the demo only: it is no part of the real service.
     const demo = options.demo ? await import('./demo/demo.js') : undefined;
     const config = demo ? await demo.demoConfig(options, undo) : loadConfig(options);
-    // Here and not only where it is injected: Nest would log the refusal beside its one line.
-    if (config.sandbox === 'bubblewrap') await probeIsolation(config);
+    // Here and not where it is injected: Nest would log the refusal beside its one line.
+    await requireSandbox(config);
     const database = await takeInstallation(config, undo);
     const draining = new Draining();
     const app = await createApp(config, database.url, { draining });

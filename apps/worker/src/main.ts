@@ -3,7 +3,7 @@ import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { AppConfig } from '@app/config';
 import { takeInstallation } from '@app/database';
-import { CredentialHealth, probeIsolation, Sandbox } from '@app/executor';
+import { CredentialHealth, requireSandbox, Sandbox } from '@app/executor';
 import { WorkerModule } from './worker.module.js';
 
 interface RunningWorker {
@@ -20,8 +20,8 @@ export async function startWorker(config: AppConfig, logger: LoggerService): Pro
     for (const step of undo.splice(0).toReversed()) await step();
   };
   try {
-    // Here and not only where it is injected: Nest would log the refusal beside its one line.
-    if (config.sandbox === 'bubblewrap') await probeIsolation(config);
+    // Here and not where it is injected: Nest would log the refusal beside its one line.
+    await requireSandbox(config);
     const database = await takeInstallation(config, undo);
     const app = await NestFactory.createApplicationContext(WorkerModule.of(config, database.url), {
       abortOnError: false,

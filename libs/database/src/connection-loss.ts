@@ -1,8 +1,11 @@
 import { types } from 'node:util';
 import { AppError } from '@app/common';
 
-/** Classes 08 (connection), 53 (no resources), 57P (shut down, starting); a wrong password or a timeout too. */
-const SQL_STATES = /^(08...|53...|57P..|28P01|25P03|57014)$/;
+/**
+ * Classes 08 (connection), 53 (no resources), 57P (shut down, starting); a wrong password or a timeout too; and
+ * what Postgres undid in favour of another transaction: nothing was written, the same may be tried again.
+ */
+const SQL_STATES = /^(08...|53...|57P..|28P01|25P03|57014|40P01|40001)$/;
 const SOCKET_CODES = /^(ECONN|EHOST|ENET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)/;
 /** What pg, its pool and TypeORM say. A transaction's runner is released early only when its connection is lost. */
 const MESSAGES =

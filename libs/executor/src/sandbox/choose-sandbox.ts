@@ -1,6 +1,7 @@
 import { type AppConfig, ConfigError } from '@app/config';
 import { BubblewrapSandbox } from './bubblewrap-sandbox.js';
 import { findCli } from './cli-program.js';
+import { boxAccount, closedFolder } from './host-access.js';
 import { ProcessSandbox } from './process-sandbox.js';
 import { RunFolders } from './run-folders.js';
 import type { Isolation, Sandbox } from './sandbox.js';
@@ -43,4 +44,19 @@ async function tryBubblewrap(
   const cli = cliPath ?? findCli();
   if (cli) sandbox.readyProgram(cli);
   return sandbox;
+}
+
+/**
+ * For whoever starts a process that runs tasks: what they would fail by is a `ConfigError` of one line now.
+ */
+export async function requireSandbox(config: AppConfig): Promise<void> {
+  if (config.sandbox === 'process' || config.role === 'api') return;
+  const account = boxAccount();
+  const closed = closedFolder(account, config.blobDir);
+  if (closed !== undefined) {
+    throw new ConfigError(
+      `BLOB_DIR ${config.blobDir} cannot be reached by the user ${account?.uid} that boxes run as: chmod o+x ${closed}, or set BLOB_DIR to another folder`,
+    );
+  }
+  if (config.sandbox === 'bubblewrap') await probeIsolation(config);
 }

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { programFor } from './host-access.js';
+import { closedFolder, programFor } from './host-access.js';
 
 describe('a program for the account of the boxes', () => {
   const stranger = { uid: 64_950, gid: 64_950 };
@@ -52,5 +52,24 @@ describe('a program for the account of the boxes', () => {
     rmSync(join(base, 'closed/claude'));
     writeFileSync(join(base, 'closed/other'), '');
     expect(programFor(stranger, program('closed', 0o755), reachable())).not.toBe(first);
+  });
+});
+
+describe('the way to a folder', () => {
+  const stranger = { uid: 64_950, gid: 64_950 };
+
+  it('is closed at the first folder that the account cannot pass, also to what is not made yet', () => {
+    const base = mkdtempSync(join(tmpdir(), 'host-access-'));
+    try {
+      mkdirSync(join(base, 'open'), { mode: 0o711 });
+      expect(closedFolder(stranger, join(base, 'open', 'later'))).toBe(base);
+      chmodSync(base, 0o711);
+      expect(closedFolder(stranger, join(base, 'open', 'later'))).toBeUndefined();
+      chmodSync(join(base, 'open'), 0o700);
+      expect(closedFolder(stranger, join(base, 'open', 'later'))).toBe(join(base, 'open'));
+      expect(closedFolder(undefined, join(base, 'open'))).toBeUndefined();
+    } finally {
+      rmSync(base, { recursive: true });
+    }
   });
 });

@@ -1,4 +1,4 @@
-import { copyFileSync, chmodSync, linkSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** A user of the host, by number. */
@@ -21,7 +21,7 @@ export function boxAccount(): HostAccount | undefined {
 /** The program as the account can run it: where it is, or linked (else copied) into `folder`. */
 export function programFor(account: HostAccount | undefined, path: string, folder: string): string {
   const real = realpathSync(path);
-  if (!account || (mayRun(account, real) && mayReach(account, dirname(real)))) return real;
+  if (!account || (mayRun(account, real) && !closedFolder(account, dirname(real)))) return real;
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o711);
   const { dev, ino, size, mtimeMs } = statSync(real);
@@ -45,10 +45,12 @@ function copy(from: string, to: string): void {
   chmodSync(to, 0o755);
 }
 
-function mayReach(account: HostAccount, folder: string): boolean {
-  if ((bitsFor(account, folder) & 1) === 0) return false;
-  const parent = dirname(folder);
-  return parent === folder || mayReach(account, parent);
+/** The folder on the way to `path` that the account cannot pass; undefined = none. What is not made yet will be. */
+export function closedFolder(account: HostAccount | undefined, path: string): string | undefined {
+  if (!account) return undefined;
+  const steps = [path];
+  while (dirname(steps[0] as string) !== steps[0]) steps.unshift(dirname(steps[0] as string));
+  return steps.find((folder) => existsSync(folder) && (bitsFor(account, folder) & 1) === 0);
 }
 
 const mayRun = (account: HostAccount, file: string) => (bitsFor(account, file) & 5) === 5;
