@@ -81,22 +81,14 @@ describe('starting with something wrong', () => {
     );
   });
 
-  // Only as root do boxes run as somebody else.
-  (process.getuid?.() === 0 ? it : it.skip)(
-    'a BLOB_DIR that boxes cannot reach is named, with the fix',
-    async () => {
-      const line = await failsToStart({ BLOB_DIR: join(home, 'blobs') });
-      expect(line).toContain(`BLOB_DIR ${join(home, 'blobs')} cannot be reached`);
-      expect(line).toContain(`chmod o+x ${home}`);
-    },
-  );
-
   it.each([
     ['PORT', 'eighty'],
     ['MAX_RUNS', '0'],
     ['CLAUDE_CODE_USE_BEDROCK', '1'],
     ['ANTHROPIC_API_KEY', 'sk-ant-…'],
-  ])('a setting that cannot work is named: %s=%s', async (name, value) => {
+    // Boxes of a service that runs as root are somebody else's, who cannot pass here.
+    ...(process.getuid?.() === 0 ? [['BLOB_DIR', '/root/blobs']] : []),
+  ])('a setting that cannot work is named: %s=%s', async (name = '', value = '') => {
     expect(await failsToStart({ [name]: value })).toContain(name);
   });
 
