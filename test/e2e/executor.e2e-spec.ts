@@ -6,6 +6,7 @@ import { CommonModule } from '@app/common';
 import { ConfigModule, loadConfig, type AppConfig } from '@app/config';
 import {
   CliExecutor,
+  CredentialHealth,
   ExecutorModule,
   type ModelCall,
   type ModelUsage,
@@ -145,6 +146,19 @@ describe('the CLI executor, with the real CLI', () => {
     standIn.script = () => ({ status, retryAfter: 1 });
     const { outcome } = await run();
     expect(outcome).toMatchObject({ status: 'failed', code, upstreamStatus: status, text: '' });
+  });
+
+  it('does not take a firewall’s 403, which a prompt can earn, for a bad credential', async () => {
+    await run();
+    standIn.script = () => ({ status: 403, message: 'blocked by policy' });
+    for (let times = 0; times < 3; times += 1) await run();
+    expect(app.get(CredentialHealth).check().ok).toBe(true);
+    standIn.script = () => ({ status: 401 });
+    for (let times = 0; times < 2; times += 1) await run();
+    expect(app.get(CredentialHealth).check().ok).toBe(false);
+    standIn.script = () => ({});
+    await run();
+    expect(app.get(CredentialHealth).check().ok).toBe(true);
   });
 
   it('recovers from a single overload and says so', async () => {

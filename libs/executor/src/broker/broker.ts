@@ -166,15 +166,22 @@ export class Broker implements OnApplicationShutdown {
     response: ServerResponse,
   ): Promise<void> {
     const { status } = upstream;
-    if (FINAL_FOR_THE_CLI.has(status)) this.credential.refused();
     const retryAfter = Number(upstream.headers.get('retry-after'));
     const retryAfterSeconds = retryAfter > 0 ? Math.min(retryAfter, LONGEST_RETRY_AFTER_S) : undefined;
     // A gateway may quote the request: its credential is not for the CLI, the caller or the log.
     const text = this.upstream.withoutSecret(await beginningOf(upstream)).slice(0, LONGEST_ERROR);
+    if (isAboutCredential(status, text)) this.credential.refused();
     run.fail(call, { status, message: text, retryAfterSeconds });
     response.writeHead(FINAL_FOR_THE_CLI.has(status) ? 400 : status, { 'content-type': 'application/json' });
     response.end(text);
   }
+}
+
+/** A firewall before the API says 403 to what a request holds: no tenant may make the credential look bad by that. */
+function isAboutCredential(status: number, text: string): boolean {
+  return (
+    status === 401 || (status === 403 && /"type"\s*:\s*"(?:permission|authentication)_error"/.test(text))
+  );
 }
 
 function parsedJson(text: string): unknown {
