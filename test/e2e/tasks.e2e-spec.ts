@@ -128,7 +128,9 @@ describe('agentic tasks, with the real CLI in its box', () => {
     for (const route of [path, `${path}/events`, `${path}/artifacts`, report.url]) {
       expect((await get(route, other.key)).status).toBe(404);
     }
-    expect((await audited('tool.called', 'whole')).length).toBeGreaterThanOrEqual(5);
+    const calls = (await audited('tool.called', 'whole')).map(({ diff }) => diff.arguments).filter(Boolean);
+    expect(calls).toContainEqual({ file_path: '/workspace/report.md', content: '(27 characters)' });
+    expect(calls.length).toBeGreaterThanOrEqual(4);
   });
 
   it('lets the real credential come from the broker alone, and shows Bash no secret', async () => {
@@ -256,6 +258,15 @@ describe('agentic tasks, with the real CLI in its box', () => {
     expect(structured.body).toMatchObject({
       status: 'succeeded',
       result: { structured_output: { passwords: 1 } },
+    });
+
+    const schemaless = { description: 'Count', output_schema: { $ref: 'http://127.0.0.1:1/schema.json' } };
+    expect((await service.post('/v1/task', schemaless, key)).body).toMatchObject({
+      status: 'failed',
+      error: {
+        code: 'output_schema_failed',
+        message: expect.stringMatching(/not a valid JSON Schema.*schema\.json/),
+      },
     });
 
     service.model.script = () => ({ text: 'Again.', ...uses('Read', { file_path: '/workspace/README.md' }) });

@@ -63,7 +63,7 @@ function failed(outcome: Extract<Outcome, { status: 'failed' }>): AppError {
     case 'model_refused':
       return new AppError('model_refused', 'the model refused the task', { cause });
     case 'output_schema_failed':
-      return new AppError('output_schema_failed', 'no answer fitted output_schema', { cause });
+      return new AppError('output_schema_failed', schemaProblem(cause), { cause });
     case 'workspace_full':
       return new AppError('workspace_full', 'the task wrote more than its workspace may hold', { cause });
     case 'out_of_memory':
@@ -71,6 +71,13 @@ function failed(outcome: Extract<Outcome, { status: 'failed' }>): AppError {
     case 'cli_crashed':
       return new AppError('cli_crashed', 'Claude Code ended without an answer', { cause });
   }
+}
+
+/** What is wrong with the caller's own schema, in the CLI's words. */
+function schemaProblem(cause: string): string {
+  const [, problem] = /not a valid JSON Schema: ([^\n]+)/.exec(cause) ?? [];
+  if (problem === undefined) return 'no answer fitted output_schema';
+  return `output_schema is not a valid JSON Schema: ${problem.slice(0, LONGEST_REASON)}`;
 }
 
 const LONGEST_REASON = 300;

@@ -44,8 +44,12 @@ function isDone({ report, broker, outputWanted }: Signals): boolean {
   return broker.answered && broker.stopReason !== 'refusal';
 }
 
+/** What the CLI says, and then ends, when the output schema is none. */
+const NO_SCHEMA = 'not a valid JSON Schema';
+
 /** Why the CLI gave up a task by its own rules. */
 function ownFailure({ report, broker, outputWanted }: Signals) {
+  if (outputWanted && report.trouble.includes(NO_SCHEMA)) return 'output_schema_failed';
   if (report.last?.subtype === 'error_max_turns') return 'max_turns';
   if (broker.stopReason === 'refusal') return 'model_refused';
   if (report.last?.subtype === 'error_max_structured_output_retries') return 'output_schema_failed';

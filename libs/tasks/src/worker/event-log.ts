@@ -12,6 +12,7 @@ import type { Hold } from './hold.js';
 
 /** Of each argument of a tool in the audit: what it was about, not what it held. */
 const LONGEST_ARGUMENT = 200;
+const HOLDS_CONTENT = new Set(['content', 'old_string', 'new_string', 'new_source', 'prompt', 'edits']);
 
 /** Writes what a run tells into its task's log, tool calls and denials into the audit too: together or not at all. */
 @Injectable()
@@ -114,9 +115,12 @@ function shortened(input: unknown): Record<string, string> {
   return Object.fromEntries(
     Object.entries((input ?? {}) as object)
       .slice(0, 20)
-      .map(([name, value]) => [
-        clipped(name, 100),
-        clipped(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''), LONGEST_ARGUMENT),
-      ]),
+      .map(([name, value]) => {
+        const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+        const shown = HOLDS_CONTENT.has(name)
+          ? `(${text.length} characters)`
+          : clipped(text, LONGEST_ARGUMENT);
+        return [clipped(name, 100), shown];
+      }),
   );
 }
