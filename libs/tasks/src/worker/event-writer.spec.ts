@@ -57,6 +57,17 @@ describe('the event writer', () => {
     expect(batches).toEqual([[said('a'), thought, said('c'), said('d', 'auditor'), call]]);
   });
 
+  it('writes what comes at whatever moment of the end of a write, without waiting for more', async () => {
+    for (let steps = 0; steps < 12; steps += 1) {
+      batches = [];
+      await writer.add(call);
+      for (let step = 0; step < steps; step += 1) await Promise.resolve();
+      await writer.add(call);
+      await jest.advanceTimersByTimeAsync(0);
+      expect([steps, batches.flat().length]).toEqual([steps, 2]);
+    }
+  });
+
   it('keeps everything, in order, while the database is away', async () => {
     answers.push('again', 'again');
     await writer.add(call);

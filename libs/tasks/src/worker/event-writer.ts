@@ -64,7 +64,11 @@ export class EventWriter {
   private flush(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.writing ??= this.writeAll().finally(() => (this.writing = undefined));
+    this.writing ??= this.writeAll().finally(() => {
+      this.writing = undefined;
+      // What came when the last batch was written and this had not been heard of.
+      if (this.waiting.length > 0) this.flush();
+    });
   }
 
   private async writeAll(): Promise<void> {
