@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -125,5 +125,15 @@ export async function cleanUp(home: string, servers: ServerProcess[]): Promise<v
     if (server.exitCode === undefined) await server.stop().catch(() => server.child.kill('SIGKILL'));
   }
   await removeEmbeddedDatabase(join(home, 'data'));
+  await removeOutside(join(home, 'data'));
   await rm(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+}
+
+/** What a server that was killed leaves elsewhere, for its next start to clear: boxes, and as root its files. */
+async function removeOutside(data: string): Promise<void> {
+  const name = (await readFile(join(data, 'instance-id'), 'utf8').catch(() => '')).slice(0, 12);
+  if (!name) return;
+  const boxes = (await readdir(tmpdir())).filter((entry) => entry.startsWith(`claude-api-${name}`));
+  const paths = [...boxes.map((entry) => join(tmpdir(), entry)), `/var/lib/claude-api/blobs-${name}`];
+  for (const path of paths) await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
