@@ -9,6 +9,7 @@ import { RunAccount } from '@app/budgets';
 import { loadConfig } from '@app/config';
 import { BoundRun } from '../../libs/executor/src/broker/bound-run.js';
 import { Broker } from '../../libs/executor/src/broker/broker.js';
+import { ModelCalls } from '../../libs/executor/src/broker/model-calls.js';
 import { Upstream } from '../../libs/executor/src/broker/upstream.js';
 import { CredentialHealth } from '../../libs/executor/src/credential-health.js';
 import { ModelStandIn } from '../support/model-stand-in.js';
@@ -37,7 +38,7 @@ describe('the token of a task in hostile hands', () => {
       {},
       { CLAUDE_API_HOME: home, ANTHROPIC_API_KEY: 'sk-ant-canary', ANTHROPIC_BASE_URL: model.url },
     );
-    broker = new Broker(new Upstream(config), new CredentialHealth(config));
+    broker = new Broker(new ModelCalls(new Upstream(config), new CredentialHealth(config)));
   });
   beforeEach(async () => {
     model.reset();

@@ -6,6 +6,7 @@ import { loadConfig } from '@app/config';
 import { type ModelCall, RunMeter, type Sandbox, type WorkspaceDir } from '@app/executor';
 import { BoundRun } from '../../libs/executor/src/broker/bound-run.js';
 import { Broker } from '../../libs/executor/src/broker/broker.js';
+import { ModelCalls } from '../../libs/executor/src/broker/model-calls.js';
 import { Upstream } from '../../libs/executor/src/broker/upstream.js';
 import { CredentialHealth } from '../../libs/executor/src/credential-health.js';
 import { chooseSandbox } from '../../libs/executor/src/sandbox/choose-sandbox.js';
@@ -75,7 +76,12 @@ export class Boxes {
       await rm(home, { recursive: true });
       throw error;
     });
-    return new Boxes(sandbox, folders, new Broker(new Upstream(config), new CredentialHealth(config)), home);
+    return new Boxes(
+      sandbox,
+      folders,
+      new Broker(new ModelCalls(new Upstream(config), new CredentialHealth(config))),
+      home,
+    );
   }
 
   async workspace(quotaBytes = 64 * MEBIBYTE, writable = true): Promise<WorkspaceDir> {

@@ -1,6 +1,7 @@
 import { Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { AppConfig } from '@app/config';
 import { Broker } from './broker/broker.js';
+import { ModelCalls } from './broker/model-calls.js';
 import { Upstream } from './broker/upstream.js';
 import { ClaudeCliExecutor } from './claude-cli/claude-cli-executor.js';
 import { CliExecutor } from './cli-executor.js';
@@ -13,6 +14,7 @@ import { Sandbox } from './sandbox/sandbox.js';
 @Module({
   providers: [
     Broker,
+    ModelCalls,
     Upstream,
     CredentialHealth,
     RunFolders,
