@@ -5,7 +5,7 @@ import pg from 'pg';
 import { KeysService, operatorPrincipal } from '@app/auth';
 import { startAuthProcess } from './auth-process.js';
 import { ModelStandIn } from './model-stand-in.js';
-import { ServerProcess } from './server-process.js';
+import { cleanUp, ServerProcess } from './server-process.js';
 import { TaskApi } from './task-api.js';
 import { createTestDatabase } from './test-database.js';
 
@@ -86,7 +86,8 @@ export class WorkerFleet {
     await this.model.stop();
     await this.database.end();
     await this.dropDatabase();
-    for (const folder of [...this.#homes, this.blobDir]) await rm(folder, { recursive: true, force: true });
+    for (const home of this.#homes) await cleanUp(home, []);
+    await rm(this.blobDir, { recursive: true, force: true });
   }
 
   async #serve(env: Record<string, string>, home?: string): Promise<ServerProcess> {
