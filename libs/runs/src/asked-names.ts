@@ -1,4 +1,4 @@
-import { AppError, MODEL_FAMILIES, modelFamily } from '@app/common';
+import { AppError, requireModel } from '@app/common';
 import { TOOLS_THAT_FOLLOW } from '@app/ecosystem';
 import type { Available, EffectivePolicy } from '@app/permissions';
 import { closestName } from './closest-name.js';
@@ -21,10 +21,7 @@ export function checkAskedNames(
   available: Available,
   usable: Pick<EffectivePolicy, 'tools' | 'agents' | 'skills' | 'models'>,
 ): void {
-  if (asked.model !== 'auto' && !modelFamily(asked.model)) {
-    const families = `${MODEL_FAMILIES.join(', ')}, auto or a full id such as claude-haiku-5-5`;
-    throw invalid('model', `model must be ${families}${hint(asked.model, usable.models)}`);
-  }
+  requireModel(asked.model, () => hint(asked.model, usable.models));
   const tools = available.tools.map(({ name }) => name);
   check('tool', 'allow_tools', asked.tools, tools, usable.tools);
   check('agent', 'allow_agents', asked.agents, available.agents, usable.agents);

@@ -83,15 +83,8 @@ export class BubblewrapSandbox extends Sandbox {
     const parts = { files: this.files, node: this.node, program: this.program(box.command) };
     // Neither on the command line, which the box can read, nor in a pipe, which would have to be written.
     const optionsPath = join(box.folder.root, 'box.options');
-    writeFileSync(
-      optionsPath,
-      bubblewrapOptions(box, parts)
-        .map((option) => `${option}\0`)
-        .join(''),
-      {
-        mode: 0o600,
-      },
-    );
+    const options = bubblewrapOptions(box, parts).map((option) => `${option}\0`);
+    writeFileSync(optionsPath, options.join(''), { mode: 0o600 });
     const inherited = [openSync(optionsPath, 'r'), openSync(this.files.seccompPath, 'r')];
     const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', 'pipe', ...inherited];
     const fixed = ['--json-status-fd', '3', '--args', '4', '--seccomp', '5'];

@@ -1,4 +1,4 @@
-import { AppError, modelFamily } from '@app/common';
+import { AppError, requireAtMost } from '@app/common';
 import { isPortablePath } from '../artifacts/portable-path.js';
 import type { CreateTaskDto, TaskFileDto } from '../dto/create-task.dto.js';
 import type { TaskInput } from '../task.js';
@@ -11,13 +11,10 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 
 /** What the DTO's decorators cannot say; returns what only the run needs. */
 export function checkTask(dto: CreateTaskDto): TaskInput {
-  atMost(MEBIBYTE, 'description', dto.description);
-  atMost(MEBIBYTE, 'system_prompt_append', dto.system_prompt_append);
-  atMost(16 * KIBIBYTE, 'metadata', dto.metadata && JSON.stringify(dto.metadata));
-  atMost(64 * KIBIBYTE, 'output_schema', dto.output_schema && JSON.stringify(dto.output_schema));
-  if (dto.model !== undefined && dto.model !== 'auto' && !modelFamily(dto.model)) {
-    throw invalid('model', 'model must be haiku, sonnet, opus, auto or a full id such as claude-haiku-5-5');
-  }
+  requireAtMost(MEBIBYTE, 'description', dto.description);
+  requireAtMost(MEBIBYTE, 'system_prompt_append', dto.system_prompt_append);
+  requireAtMost(16 * KIBIBYTE, 'metadata', dto.metadata && JSON.stringify(dto.metadata));
+  requireAtMost(64 * KIBIBYTE, 'output_schema', dto.output_schema && JSON.stringify(dto.output_schema));
   return {
     context: contextOf(dto.context),
     system: dto.system_prompt_append,
@@ -46,7 +43,7 @@ function contextOf(context: unknown): string | undefined {
     throw invalid('context', 'context must be a text or an object');
   }
   const text = typeof context === 'string' ? context : JSON.stringify(context, null, 2);
-  atMost(MEBIBYTE, 'context', text);
+  requireAtMost(MEBIBYTE, 'context', text);
   return text;
 }
 
@@ -87,11 +84,6 @@ function checkPath(path: string, param: string): void {
   if (path.split('/').some((step) => Buffer.byteLength(step) > LONGEST_STEP)) {
     throw invalid(param, 'a name in a path may have at most 255 bytes');
   }
-}
-
-function atMost(bytes: number, param: string, text = ''): void {
-  if (Buffer.byteLength(text) <= bytes) return;
-  throw new AppError('request_too_large', `${param} may have at most ${bytes} bytes`, { param });
 }
 
 const invalid = (param: string, message: string) => new AppError('invalid_request', message, { param });

@@ -1,0 +1,15 @@
+import { AppError } from './app-error.js';
+import { MODEL_FAMILIES, modelFamily } from './models.js';
+
+/** Throws `request_too_large` for a text of more bytes than this, with its field. */
+export function requireAtMost(bytes: number, param: string, text = ''): void {
+  if (Buffer.byteLength(text) <= bytes) return;
+  throw new AppError('request_too_large', `${param} may have at most ${bytes} bytes`, { param });
+}
+
+/** Throws `invalid_request` for what is neither `auto`, a family nor a full id. `hint` ends the message. */
+export function requireModel(model: string, hint: () => string = () => ''): void {
+  if (model === 'auto' || modelFamily(model)) return;
+  const known = `${MODEL_FAMILIES.join(', ')}, auto or a full id such as claude-haiku-5-5`;
+  throw new AppError('invalid_request', `model must be ${known}${hint()}`, { param: 'model' });
+}
