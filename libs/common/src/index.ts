@@ -10,4 +10,4 @@ export { CURRENT_MODELS, MODEL_FAMILIES, modelFamily, type ModelFamily } from '.
 export { Optional } from './optional.decorator.js';
 export { PageLimitDto, PageQueryDto } from './page-query.dto.js';
 export { ADMIN_SCOPES, INFERENCE_SCOPES, type KeyGrants, type Principal, type Scope } from './principal.js';
-export { requireAtMost, requireModel } from './request-checks.js';
+export { requireAtMost, requireModel, requireScope } from './request-checks.js';
