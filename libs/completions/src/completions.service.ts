@@ -150,7 +150,9 @@ export class CompletionsService {
     dto: CreateCompletionDto,
     routing: RoutingDto | undefined,
   ): CompletionEvent {
-    if (result.failure) return { type: 'error', error: result.failure };
+    // What the caller cut is told as far as it came; who went away does not hear it.
+    const isCut = result.failure?.code === 'cancelled';
+    if (result.failure && !isCut) return { type: 'error', error: result.failure };
     if (result.finishReason === 'budget_exceeded' && result.text === '') {
       return {
         type: 'error',
@@ -175,7 +177,7 @@ async function* kept(
   let answered = false;
   try {
     for await (const event of events) {
-      if (event.type === 'done') {
+      if (event.type === 'done' && event.completion.choices[0]?.finish_reason !== 'cancelled') {
         await ticket.keep(event.completion);
         answered = true;
       }

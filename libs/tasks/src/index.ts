@@ -1,5 +1,12 @@
 export { ArtifactStore } from './artifacts/artifact-store.js';
 export { ArtifactsRepository } from './artifacts/artifacts.repository.js';
+export { CreateTaskDto } from './dto/create-task.dto.js';
+export { TaskEvents } from './feed/task-events.js';
+export { TaskSubmission } from './submission/task-submission.js';
+export { TaskCancels } from './task-cancels.js';
+export { wireEvent } from './task-event.js';
+export { TaskViews } from './task-views.js';
+export { TASK_ID } from './task.js';
 export { TaskWorkerModule } from './task-worker.module.js';
 export { TasksModule } from './tasks.module.js';
 export { Workspaces } from './workspaces/workspaces.service.js';

@@ -9,10 +9,13 @@ import { TaskStoreModule } from './task-store.module.js';
 import { TaskViews } from './task-views.js';
 import { TasksController } from './tasks.controller.js';
 
+const SHARED = [TaskCancels, TaskEvents, TaskSubmission, TaskViews];
+
 /** The routes of tasks: they take and show them, and start nothing. */
 @Module({
   imports: [ArtifactsModule, AuditModule, PolicyModule, RunsModule, TaskStoreModule],
   controllers: [TasksController],
-  providers: [TaskCancels, TaskEvents, TaskSubmission, TaskViews],
+  providers: SHARED,
+  exports: SHARED,
 })
 export class TasksModule {}
