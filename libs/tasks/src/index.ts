@@ -6,7 +6,6 @@ export { TaskSubmission } from './submission/task-submission.js';
 export { TaskCancels } from './task-cancels.js';
 export { wireEvent } from './task-event.js';
 export { TaskViews } from './task-views.js';
-export { TASK_ID } from './task.js';
 export { TaskWorkerModule } from './task-worker.module.js';
 export { TasksModule } from './tasks.module.js';
 export { Workspaces } from './workspaces/workspaces.service.js';
