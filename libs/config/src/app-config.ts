@@ -4,6 +4,14 @@ export interface ModelCredential {
   secret: string;
 }
 
+/** Processes of the CLI that are kept ready. `memoryBytes` bounds what they take together. */
+export interface PoolSettings {
+  enabled: boolean;
+  /** Off = a process serves one run. */
+  recycle: boolean;
+  memoryBytes: number;
+}
+
 export type SandboxChoice = 'auto' | 'bubblewrap' | 'process';
 
 /**
@@ -26,6 +34,7 @@ export abstract class AppConfig {
   /** Holds workspaces and artifacts; made when it is first needed. */
   readonly blobDir: string;
   readonly maxRuns: number;
+  readonly pool: PoolSettings;
   readonly sandbox: SandboxChoice;
   /** The Claude Code CLI to run; absent = the one the SDK ships. */
   readonly cliPath?: string;

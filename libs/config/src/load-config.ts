@@ -34,6 +34,11 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
     instanceId: values.ROLE === 'all' ? instanceId : `${instanceId}-${values.ROLE}`,
     blobDir: values.BLOB_DIR ?? defaultBlobDir(home, instanceId),
     maxRuns: values.MAX_RUNS,
+    pool: {
+      enabled: values.POOL === 'on',
+      recycle: values.POOL_RECYCLE === 'on',
+      memoryBytes: values.POOL_MEMORY_MB * 1024 ** 2,
+    },
     sandbox: values.SANDBOX,
     cliPath: values.CLAUDE_CLI_PATH,
     claudeConfigDir: overrides.claudeConfigDir ?? values.CLAUDE_CONFIG_DIR,

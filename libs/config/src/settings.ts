@@ -1,4 +1,4 @@
-import { homedir, availableParallelism } from 'node:os';
+import { homedir, availableParallelism, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
@@ -17,6 +17,12 @@ const origins = z
     (list) => list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
     'must be origins such as https://app.example.com, with commas between',
   );
+const onOff = () => z.enum(['on', 'off'], 'must be on or off').default('on');
+/** Of what this machine, or the container around the service, may use. */
+const aQuarterOfMemory = () => {
+  const bytes = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+  return Math.floor(bytes / 4 / 1024 ** 2);
+};
 const expandHome = (path: string) => resolve(path.replace(/^~(?=$|[/\\])/, homedir()));
 
 /**
@@ -49,6 +55,9 @@ export const SETTINGS = {
       .default(2 * availableParallelism()),
     secret: false,
   },
+  POOL: { schema: onOff(), secret: false },
+  POOL_RECYCLE: { schema: onOff(), secret: false },
+  POOL_MEMORY_MB: { schema: number().min(0).default(aQuarterOfMemory()), secret: false },
   SANDBOX: {
     schema: z.enum(['auto', 'bubblewrap', 'process'], 'must be auto, bubblewrap or process').default('auto'),
     secret: false,
