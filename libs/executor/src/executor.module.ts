@@ -4,8 +4,12 @@ import { Broker } from './broker/broker.js';
 import { ModelCalls } from './broker/model-calls.js';
 import { Upstream } from './broker/upstream.js';
 import { ClaudeCliExecutor } from './claude-cli/claude-cli-executor.js';
+import { CliBoxes } from './claude-cli/cli-box.js';
+import { ColdSessions } from './claude-cli/cold-sessions.js';
+import { PooledSessions } from './claude-cli/pooled-sessions.js';
 import { CliExecutor } from './cli-executor.js';
 import { CredentialHealth } from './credential-health.js';
+import { ProcessPool } from './pool/process-pool.js';
 import { chooseSandbox } from './sandbox/choose-sandbox.js';
 import { RunFolders } from './sandbox/run-folders.js';
 import { Sandbox } from './sandbox/sandbox.js';
@@ -19,6 +23,10 @@ import { Sandbox } from './sandbox/sandbox.js';
     CredentialHealth,
     RunFolders,
     { provide: Sandbox, inject: [AppConfig, RunFolders], useFactory: chooseSandbox },
+    CliBoxes,
+    ColdSessions,
+    PooledSessions,
+    ProcessPool,
     { provide: CliExecutor, useClass: ClaudeCliExecutor },
   ],
   exports: [CliExecutor, CredentialHealth, Sandbox],

@@ -51,9 +51,9 @@ export type ToolHappening =
  */
 export type ToolEvent = { toolUseId: string; agent?: string } & ToolHappening;
 
-/** What happens during a run, in order. `ended` comes always, exactly once, last. */
+/** What happens during a run, in order. `warm`: its process was there before it. `ended` comes always, exactly once, last. */
 export type RunEvent =
-  | { type: 'started'; model: string }
+  | { type: 'started'; model: string; warm?: boolean }
   | { type: 'thinking' | 'token'; content: string }
   | ToolEvent
   | { type: 'retry'; attempt: number; upstreamStatus: number | null }

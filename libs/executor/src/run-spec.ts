@@ -28,6 +28,11 @@ export interface RunSpec {
   sampling: Sampling;
   limits: { deadlineMs: number };
   meter: RunMeter;
+  /**
+   * A process that served a text run may serve another one of the same name, once it has forgotten the first.
+   * Opaque. Absent = it serves this run alone.
+   */
+  recycleFor?: string;
   /** Present for a task: real tools in a workspace. Absent = one prompt, one answer, no tools. */
   agentic?: AgenticSpec;
 }

@@ -8,6 +8,7 @@ export class RunStopwatch {
   private admittedAt: number;
   private startMs: number | null = null;
   private firstTokenMs: number | null = null;
+  private warm = false;
 
   constructor(private readonly clock: Clock) {
     this.requestedAt = clock.monotonicMs();
@@ -19,7 +20,10 @@ export class RunStopwatch {
   }
 
   saw(event: RunEvent): void {
-    if (event.type === 'started') this.startMs = this.since(this.admittedAt);
+    if (event.type === 'started') {
+      this.startMs = this.since(this.admittedAt);
+      this.warm = event.warm === true;
+    }
     if (event.type === 'token' && this.firstTokenMs === null)
       this.firstTokenMs = this.since(this.requestedAt);
   }
@@ -30,7 +34,7 @@ export class RunStopwatch {
       start_ms: this.startMs,
       first_token_ms: this.firstTokenMs,
       total_ms: this.since(this.requestedAt),
-      warm: false,
+      warm: this.warm,
     };
   }
 

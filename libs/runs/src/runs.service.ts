@@ -119,6 +119,7 @@ export class Runs {
       limits: { deadlineMs: run.policy.timeoutSeconds * 1000 },
       meter: account,
       agentic: run.agentic,
+      recycleFor: run.principal.keyId,
     };
     let outcome: Outcome = { status: 'cancelled', text: '', cliCostUsd: null };
     let result: RunResult;

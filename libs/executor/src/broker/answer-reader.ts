@@ -21,6 +21,10 @@ const streamEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('error') }),
 ]);
 
+const textDelta = z.object({ delta: z.object({ type: z.literal('text_delta'), text: z.string() }) });
+/** Of an answer whose text is kept; no model says so much. */
+const MOST_KEPT = 32 * 1024 * 1024;
+
 /** A data line longer than this cannot hold anything that is metered; it is passed on unread. */
 const LONGEST_LINE = 1024 * 1024;
 
@@ -35,8 +39,19 @@ export class AnswerReader {
   private reported: Partial<z.infer<typeof usage>> | null = null;
   private readonly decoder = new TextDecoder();
   private pending = '';
+  private readonly deltas: string[] = [];
+  private kept = 0;
 
-  constructor(private readonly model: string) {}
+  constructor(
+    private readonly model: string,
+    private readonly how = { keepsText: false },
+  ) {}
+
+  /** What a streamed answer says; read from what was kept, so not for every answer. */
+  get text(): string {
+    const deltas = this.deltas.map((line) => textDelta.safeParse(parseJson(line)));
+    return deltas.map(({ data }) => data?.delta.text ?? '').join('');
+  }
 
   /** A piece of an SSE answer. */
   push(chunk: Uint8Array): void {
@@ -81,11 +96,17 @@ export class AnswerReader {
     };
   }
 
+  private keep(line: string): void {
+    this.kept += line.length;
+    if (this.kept <= MOST_KEPT) this.deltas.push(line);
+  }
+
   private readLine(line: string): void {
     if (!line.startsWith('data:')) return;
     // Text deltas are nearly all of a stream and hold nothing to meter: do not parse them.
     if (line.includes('"content_block_delta"')) {
       this.hasContent = true;
+      if (this.how.keepsText) this.keep(line.slice(5));
       return;
     }
     const event = streamEvent.safeParse(parseJson(line.slice(5)));

@@ -16,7 +16,7 @@ const WASTED_BY_ANY_CALL = 64 * 1024;
 
 /** Why the broker would not forward a call. `money` ends the run as over budget. */
 export interface CallRefusal {
-  kind: 'money' | 'model' | 'answered' | 'cut' | 'bounds' | 'flood';
+  kind: 'money' | 'model' | 'answered' | 'cut' | 'bounds' | 'flood' | 'unproven';
   message: string;
 }
 
@@ -27,13 +27,24 @@ export interface UpstreamFailure {
   retryAfterSeconds?: number;
 }
 
-interface RunToBind {
+export interface RunToBind {
   runId: string;
   model: string;
   sampling: Sampling;
   meter: RunMeter;
   /** A task makes as many calls as it needs, its subagents to these models too. */
   agentic?: { models: readonly string[] };
+  /**
+   * For a process that serves one text run after the other: makes the request of the run out of that of the
+   * process. Undefined = it holds something that is not this run's.
+   */
+  compose?: (request: MessagesRequest) => MessagesRequest | undefined;
+}
+
+/** A call as it may go out. */
+interface Authorised {
+  call: ModelCall;
+  request: MessagesRequest;
 }
 
 /**
@@ -49,6 +60,9 @@ export class BoundRun {
   /** Money, not the caller, set the length of the last answer. */
   lengthSetByMoney = false;
   readonly aborted = new AbortController();
+  /** A model call was let through, whatever became of it. */
+  hasCalled = false;
+  private lastAnswer: AnswerReader | undefined;
   private cut = false;
   private heldBytes = 0;
   private wastedBytes = 0;
@@ -59,6 +73,10 @@ export class BoundRun {
 
   get runId(): string {
     return this.run.runId;
+  }
+
+  get isTask(): boolean {
+    return this.run.agentic !== undefined;
   }
 
   get sampling(): Sampling {
@@ -88,35 +106,36 @@ export class BoundRun {
   }
 
   /** May this call be forwarded, and with how many output tokens at most? */
-  async authorise(request: MessagesRequest, inputBytes: number): Promise<{ call: ModelCall } | CallRefusal> {
-    const refusal = await this.refusalOrCall(request, inputBytes);
-    if ('kind' in refusal) this.refusal = refusal;
-    return refusal;
+  async authorise(asked: MessagesRequest, inputBytes: number): Promise<Authorised | CallRefusal> {
+    const verdict = await this.refusalOrCall(asked, inputBytes);
+    if ('kind' in verdict) this.refusal = verdict;
+    else this.hasCalled = true;
+    return verdict;
   }
 
-  private async refusalOrCall(
-    request: MessagesRequest,
-    inputBytes: number,
-  ): Promise<{ call: ModelCall } | CallRefusal> {
+  private async refusalOrCall(asked: MessagesRequest, bytes: number): Promise<Authorised | CallRefusal> {
     if (!this.run.agentic) {
       if (this.answered) return { kind: 'answered', message: 'this run already has its answer' };
       if (this.cut) return { kind: 'cut', message: 'the answer was cut after a part of it was sent' };
     }
+    const request = this.run.compose ? this.run.compose(asked) : asked;
+    if (!request) return { kind: 'unproven', message: 'this request is not what the run says' };
     if (request.model !== this.run.model && !this.run.agentic?.models.includes(request.model)) {
       return { kind: 'model', message: `this run may not call ${request.model}` };
     }
     const beyond = outOfBounds(request);
     if (beyond) return { kind: 'bounds', message: beyond };
-    const asked = Math.min(request.max_tokens, this.run.sampling.maxTokens ?? request.max_tokens);
-    const call: ModelCall = { model: request.model, inputBytes, maxTokens: asked };
+    const wanted = Math.min(request.max_tokens, this.run.sampling.maxTokens ?? request.max_tokens);
+    const inputBytes = request === asked ? bytes : Buffer.byteLength(JSON.stringify(request));
+    const call: ModelCall = { model: request.model, inputBytes, maxTokens: wanted };
     const verdict = await this.run.meter.authorise(call);
     if ('refused' in verdict) return { kind: 'money', message: verdict.refused };
-    if (verdict.maxTokens < Math.min(LEAST_USEFUL_TOKENS, asked)) {
+    if (verdict.maxTokens < Math.min(LEAST_USEFUL_TOKENS, wanted)) {
       this.run.meter.record({ ...call, maxTokens: verdict.maxTokens }, null);
       return { kind: 'money', message: 'what is left does not pay for a useful answer' };
     }
-    this.lengthSetByMoney = verdict.maxTokens < asked;
-    return { call: { ...call, maxTokens: verdict.maxTokens } };
+    this.lengthSetByMoney = verdict.maxTokens < wanted;
+    return { call: { ...call, maxTokens: verdict.maxTokens }, request };
   }
 
   /** What each call used that ended since the last time, as far as the model's API said. */
@@ -124,8 +143,14 @@ export class BoundRun {
     return this.usages.splice(0);
   }
 
+  /** The text of the last answer, as far as it came: also when nobody was left to read it. */
+  get answerText(): string {
+    return this.lastAnswer?.text ?? '';
+  }
+
   /** A call came to its end, whole or cut. */
   finish(call: ModelCall, answer: AnswerReader): void {
+    this.lastAnswer = answer;
     this.settle(call, answer.usage);
     this.stopReason = answer.stopReason;
     this.answered = answer.complete;
@@ -149,9 +174,14 @@ export class BoundRun {
     }
   }
 
+  /** Resolves when no call is under way. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.inFlight);
+  }
+
   async abort(): Promise<void> {
     this.aborted.abort();
-    await Promise.allSettled(this.inFlight);
+    await this.settled();
   }
 
   private settle(call: ModelCall, usage: ModelUsage | null): void {

@@ -2,14 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { BrokerDoor } from '../sandbox/sandbox.js';
-import { BoundRun } from './bound-run.js';
+import type { BoundRun } from './bound-run.js';
 import { close, doorOf, listen } from './door.js';
 import { ModelCalls } from './model-calls.js';
 import { refuse } from './refuse.js';
+import { Pass } from './pass.js';
 
-/** Of one run. Each takes a descriptor of the service. */
+/** Of one process. Each takes a descriptor of the service. */
 const MOST_CONNECTIONS = 128;
 
+/** A door with the one token that opens it, and what takes both away. */
 interface Binding {
   token: string;
   door: BrokerDoor;
@@ -17,15 +19,15 @@ interface Binding {
 }
 
 /**
- * The credential-injecting proxy between the CLI and the model's API. Guarantees: a token is good for one run,
- * only while that run is bound, and only at the door that the run has: a socket of its own, or loopback. Only
- * model calls pass; each is authorised before and metered after; the real credential is never seen on the
- * CLI's side.
+ * The credential-injecting proxy between the CLI and the model's API. Guarantees: a token is good for one process
+ * of the CLI, only while that process serves a run, and only at the door that it has: a socket of its own, or
+ * loopback. Only model calls pass; each is authorised before and metered after; the real credential is never seen
+ * on the CLI's side.
  */
 @Injectable()
 export class Broker implements OnApplicationShutdown {
-  /** Runs that come through loopback. The port is opened for the first of them. */
-  private readonly onLoopback = new Map<string, BoundRun>();
+  /** Processes that come through loopback. The port is opened for the first of them. */
+  private readonly onLoopback = new Map<string, Pass>();
   private readonly sockets = new Set<Server>();
   private loopback: Promise<Server> | undefined;
 
@@ -36,42 +38,49 @@ export class Broker implements OnApplicationShutdown {
   }
 
   /**
-   * Makes a token for a run and opens its door: the socket at this path, which no other run's token passes, or
-   * loopback. Good until `release`, which also waits until every call of the run is metered.
+   * Opens a door for a process: the socket at this path, which no other token passes, or loopback. Nothing
+   * passes before `pass` serves a run. Good until `release`, which also waits until every call is metered.
    */
-  async bind(run: BoundRun, socketPath?: string): Promise<Binding> {
+  async open(pass: Pass, socketPath?: string): Promise<Binding> {
     const token = `run-${randomBytes(32).toString('base64url')}`;
-    return socketPath ? this.bindToSocket(run, token, socketPath) : this.bindToLoopback(run, token);
+    return socketPath ? this.openSocket(pass, token, socketPath) : this.openLoopback(pass, token);
   }
 
-  private async bindToSocket(run: BoundRun, token: string, socketPath: string): Promise<Binding> {
-    const only = new Map([[token, run]]);
+  /** The same for a process that serves one run. */
+  async bind(run: BoundRun, socketPath?: string): Promise<Binding> {
+    const pass = new Pass();
+    pass.serve(run);
+    return this.open(pass, socketPath);
+  }
+
+  private async openSocket(pass: Pass, token: string, socketPath: string): Promise<Binding> {
+    const only = new Map([[token, pass]]);
     const server = await listen(this.serverFor(only), socketPath);
     server.maxConnections = MOST_CONNECTIONS;
     this.sockets.add(server);
     const release = async () => {
       only.delete(token);
-      await run.abort();
+      await pass.leave();
       this.sockets.delete(server);
       close(server);
     };
     return { token, door: { socketPath }, release };
   }
 
-  private async bindToLoopback(run: BoundRun, token: string): Promise<Binding> {
+  private async openLoopback(pass: Pass, token: string): Promise<Binding> {
     this.loopback ??= listen(this.serverFor(this.onLoopback));
     const door = doorOf(await this.loopback);
-    this.onLoopback.set(token, run);
+    this.onLoopback.set(token, pass);
     const release = async () => {
       this.onLoopback.delete(token);
-      await run.abort();
+      await pass.leave();
     };
     return { token, door, release };
   }
 
-  private serverFor(runs: Map<string, BoundRun>): Server {
+  private serverFor(passes: Map<string, Pass>): Server {
     return createServer((request, response) => {
-      void this.handle(runs.get(presentedToken(request)), request, response);
+      void this.handle(passes.get(presentedToken(request))?.present(), request, response);
     });
   }
 

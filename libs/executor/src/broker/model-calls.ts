@@ -70,8 +70,8 @@ export class ModelCalls {
       refuse(response, 400, 'invalid_request_error', (verdict as { message: string }).message);
       return false;
     }
-    const body = JSON.stringify(upstreamBody(parsed.data, run.sampling, verdict.call.maxTokens));
-    const answer = new AnswerReader(verdict.call.model);
+    const body = JSON.stringify(upstreamBody(verdict.request, run.sampling, verdict.call.maxTokens));
+    const answer = new AnswerReader(verdict.call.model, { keepsText: !run.isTask });
     try {
       const upstream = await this.upstream.send(request.url ?? '', request.headers, body, run.aborted.signal);
       if (!upstream.ok) {

@@ -17,14 +17,20 @@ const NEWLINE = 0x0a;
  * anything; the SDK reads as fast as it can and keeps a line whole, however long. Passes everything on, not
  * faster than it can be worked off, until a line or the whole has no end: then nothing more.
  */
-class BoundedOutput extends Transform {
+export class BoundedOutput extends Transform {
   private total = 0;
   private line = 0;
   private room = BURST;
   private filledAt = performance.now();
 
+  /** `onExceeded` may be called more than once. */
   constructor(private readonly onExceeded: () => void) {
     super();
+  }
+
+  /** What was said until now was said in another run. */
+  beginAnew(): void {
+    this.total = 0;
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
@@ -52,11 +58,11 @@ class BoundedOutput extends Transform {
 
 type Listener = (...args: never[]) => void;
 
-/** The process as the SDK may see it. `onExceeded` may be called more than once. */
-export function bounded(child: SandboxedProcess, onExceeded: () => void): SpawnedProcess {
+/** The process as the SDK may see it. */
+export function bounded(child: SandboxedProcess, output: BoundedOutput): SpawnedProcess {
   return {
     stdin: child.stdin,
-    stdout: child.stdout.pipe(new BoundedOutput(onExceeded)),
+    stdout: child.stdout.pipe(output),
     get killed() {
       return child.killed;
     },

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import type { Message, TextBlock, TextTurn } from '../broker/text-request.js';
 import type { RunSpec, Turn } from '../run-spec.js';
 
 type Conversation = Pick<RunSpec, 'history' | 'prompt'>;
-type TextBlock = { type: 'text'; text: string };
-type Message = { role: Turn['role']; content: TextBlock[] };
 
 /** The CLI passes over a transcript without times, and tells them to nobody. */
 const SOME_TIME = new Date(0).toISOString();
@@ -25,6 +24,13 @@ export function transcribed({ history = [] }: Conversation): readonly Turn[] {
 export function saidNow({ history = [], prompt }: Conversation): string | AsyncIterable<SDKUserMessage> {
   const before = history.slice(lastAnswer(history) + 1);
   return before.length === 0 ? prompt : oneMessage([...before, { role: 'user', content: prompt }]);
+}
+
+/** The same for a process that is started before anything is said: the CLI is told only what is said now. */
+export function textTurnOf({ history = [], prompt, system }: RunSpec): TextTurn {
+  const now = [...history.slice(lastAnswer(history) + 1), { role: 'user' as const, content: prompt }];
+  const earlier = messagesOf(transcribed({ history, prompt }), asWritten);
+  return { said: now.flatMap(asWritten), earlier, system };
 }
 
 /** Writes the transcript, for nobody else to read. Nothing to transcribe = no file. */
@@ -48,7 +54,7 @@ function transcriptOf(turns: readonly Turn[]): string {
 }
 
 async function* oneMessage(turns: readonly Turn[]): AsyncGenerator<SDKUserMessage> {
-  const content = turns.flatMap(blocksOf);
+  const content = turns.flatMap(blocksForCli);
   yield { type: 'user', message: { role: 'user', content }, parent_tool_use_id: null };
 }
 
@@ -56,7 +62,7 @@ async function* oneMessage(turns: readonly Turn[]): AsyncGenerator<SDKUserMessag
  * Consecutive turns of one role are blocks of one message: the model's API reads them as that, and the CLI,
  * left to join them, would put line ends between.
  */
-function messagesOf(turns: readonly Turn[]): Message[] {
+function messagesOf(turns: readonly Turn[], blocksOf = blocksForCli): Message[] {
   const messages: Message[] = [];
   for (const turn of turns) {
     const last = messages.at(-1);
@@ -66,7 +72,9 @@ function messagesOf(turns: readonly Turn[]): Message[] {
   return messages;
 }
 
-function blocksOf({ role, content }: Turn): TextBlock[] {
+const asWritten = ({ content }: Turn): TextBlock[] => [{ type: 'text', text: content }];
+
+function blocksForCli({ role, content }: Turn): TextBlock[] {
   if (role === 'user' || !TAKEN_FOR_NOTHING.includes(content.trim()))
     return [{ type: 'text', text: content }];
   // In two blocks it is a text like any other.

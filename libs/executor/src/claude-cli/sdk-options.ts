@@ -10,7 +10,7 @@ import type { ToolTrail } from './tool-trail.js';
 const CLI_RETRIES = 2;
 
 /** What is true for every run, whatever the request says (executor.md, facts 1, 2 and 8). */
-const ALWAYS = {
+export const ALWAYS = {
   strictMcpConfig: true,
   permissionMode: 'dontAsk',
   persistSession: false,
@@ -67,6 +67,9 @@ export function cliEnvironment(
     CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
     CLAUDE_AGENT_SDK_DISABLE_BUILTIN_AGENTS: '1',
     DISABLE_AUTOUPDATER: '1',
+    // It marks a request by its first words, and is for those who log in with a subscription: any other proxy that
+    // puts something before those words leaves it out as well.
+    ...(kind === 'oauth_token' ? {} : { CLAUDE_CODE_ATTRIBUTION_HEADER: '0' }),
     // Else an older Opus is silently answered by the current one, at another price.
     CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP: '1',
   };

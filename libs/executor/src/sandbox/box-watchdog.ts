@@ -40,7 +40,12 @@ export class BoxWatchdog {
 
   /** 0 = it cannot be seen. */
   memoryBytes(): number {
-    return this.root ? memoryAtMost(this.root) : 0;
+    try {
+      return this.root && this.isWatched && this.sees() ? memoryAtMost(this.root) : 0;
+    } catch {
+      // It is ending at this moment.
+      return 0;
+    }
   }
 
   private watch(root: string): void {

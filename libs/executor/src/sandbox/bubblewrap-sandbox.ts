@@ -110,8 +110,7 @@ export class BubblewrapSandbox extends Sandbox {
     this.watchdogs.get(child)?.kill();
   }
 
-  /** Bytes that a box takes now; 0 = it cannot be seen. */
-  memoryOf(child: SandboxedProcess): number {
+  override memoryOf(child: SandboxedProcess): number {
     return this.watchdogs.get(child)?.memoryBytes() ?? 0;
   }
 

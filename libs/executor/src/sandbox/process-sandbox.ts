@@ -79,6 +79,11 @@ export class ProcessSandbox extends Sandbox implements OnModuleInit, OnApplicati
     }
   }
 
+  /** There is no box to look into. */
+  override memoryOf(): number {
+    return 0;
+  }
+
   private readonly killAll = (): void => {
     for (const child of this.running) this.kill(child);
   };

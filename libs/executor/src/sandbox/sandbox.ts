@@ -59,4 +59,6 @@ export abstract class Sandbox {
   abstract spawn(box: BoxSpec): SandboxedProcess;
   /** SIGKILL to everything in the box; what it started too. Harmless when it has ended. */
   abstract kill(process: SandboxedProcess): void;
+  /** Bytes that a box takes now; 0 = it cannot be seen. */
+  abstract memoryOf(process: SandboxedProcess): number;
 }
