@@ -55,7 +55,11 @@ const HOSTILE = [
   ],
 ];
 
-describe.each(['bubblewrap', 'process'])('earlier turns, with the real CLI in %s', (sandbox) => {
+describe.each([
+  ['bubblewrap', 'on'],
+  ['bubblewrap', 'off'],
+  ['process', 'off'],
+])('earlier turns, with the real CLI in %s and the pool %s', (sandbox, pool) => {
   let standIn: ModelStandIn;
   let home: string;
   let config: AppConfig;
@@ -66,7 +70,7 @@ describe.each(['bubblewrap', 'process'])('earlier turns, with the real CLI in %s
     standIn = await ModelStandIn.start();
     home = await mkdtemp(join(tmpdir(), 'earlier-turns-spec-'));
     const env = { CLAUDE_API_HOME: home, ANTHROPIC_API_KEY: 'sk-ant-real', ANTHROPIC_BASE_URL: standIn.url };
-    config = loadConfig({}, { ...env, SANDBOX: sandbox });
+    config = loadConfig({}, { ...env, SANDBOX: sandbox, POOL: pool });
     app = await Test.createTestingModule({
       imports: [CommonModule, ConfigModule.of(config), ExecutorModule],
     }).compile();
@@ -88,6 +92,7 @@ describe.each(['bubblewrap', 'process'])('earlier turns, with the real CLI in %s
     const means = { limits: { deadlineMs: 20_000 }, meter: new RecordingMeter() };
     const signal = new AbortController().signal;
     for await (const event of app.get(CliExecutor).run({ ...spec, ...means, ...over }, signal)) {
+      if (event.type === 'started') delete event.warm;
       events.push(event);
     }
     const { outcome } = events.at(-1) as { outcome: Outcome };

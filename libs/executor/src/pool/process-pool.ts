@@ -185,8 +185,7 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async end(member: PoolMember, why?: keyof typeof this.counts.ended): Promise<void> {
-    if (!this.members.delete(member)) return;
-    if (why) this.counts.ended[why] += 1;
+    if (this.members.delete(member) && why) this.counts.ended[why] += 1;
     await this.track(member.process.end());
   }
 
