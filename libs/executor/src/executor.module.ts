@@ -6,6 +6,7 @@ import { Upstream } from './broker/upstream.js';
 import { ClaudeCliExecutor } from './claude-cli/claude-cli-executor.js';
 import { CliBoxes } from './claude-cli/cli-box.js';
 import { ColdSessions } from './claude-cli/cold-sessions.js';
+import { PooledTasks } from './claude-cli/pooled-tasks.js';
 import { PooledSessions } from './claude-cli/pooled-sessions.js';
 import { CliExecutor } from './cli-executor.js';
 import { CredentialHealth } from './credential-health.js';
@@ -26,6 +27,7 @@ import { Sandbox } from './sandbox/sandbox.js';
     CliBoxes,
     ColdSessions,
     PooledSessions,
+    PooledTasks,
     ProcessPool,
     { provide: CliExecutor, useClass: ClaudeCliExecutor },
   ],

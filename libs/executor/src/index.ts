@@ -1,5 +1,5 @@
 export { SKILL_PLUGIN } from './claude-cli/skill-plugin.js';
-export { CliExecutor } from './cli-executor.js';
+export { CliExecutor, type TaskReservation } from './cli-executor.js';
 export { CredentialHealth } from './credential-health.js';
 export { ExecutorModule } from './executor.module.js';
 export type { FinishReason, Outcome, RunEvent } from './run-events.js';

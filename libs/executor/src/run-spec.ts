@@ -1,3 +1,4 @@
+import type { TaskReservation } from './cli-executor.js';
 import type { RunMeter } from './run-meter.js';
 import type { Decide } from './tool-decision.js';
 
@@ -46,6 +47,8 @@ export interface AgenticSpec {
   /** Full ids that subagents may call besides the run's own model. */
   models: string[];
   workspace: WorkspaceDir;
+  /** What `CliExecutor.reserve` gave for this task, if its workspace was moved to where this one is. */
+  reserved?: TaskReservation;
   /** Of the whole process tree. */
   limits: { memoryBytes: number; processes: number };
   maxTurns?: number;

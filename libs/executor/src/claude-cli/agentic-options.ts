@@ -6,17 +6,25 @@ import { SKILL_PLUGIN } from './skill-plugin.js';
 import type { ToolTrail } from './tool-trail.js';
 
 /** What a task adds to the options of every run: exactly the granted tools, agents and skills. */
-export function agenticOptions(agentic: AgenticSpec, view: BoxView, trail: ToolTrail): Partial<Options> {
+export function agenticOptions(
+  agentic: Omit<AgenticSpec, 'workspace'>,
+  view: BoxView,
+  trail: () => ToolTrail,
+): Partial<Options> {
   const { tools, agents, skills, maxTurns, outputSchema } = agentic;
   return {
     tools: [...tools, ...(agents.length > 0 ? ['Agent'] : []), ...(skills.length > 0 ? ['Skill'] : [])],
-    agents: Object.fromEntries(agents.map((agent) => [agent.name, definitionOf(agent)])),
+    agents: agentDefinitions(agents),
     skills: skills.map(({ name }) => `${SKILL_PLUGIN}:${name}`),
     ...(skills.length > 0 ? { plugins: [{ type: 'local' as const, path: view.pluginDir }] } : {}),
     ...(maxTurns === undefined ? {} : { maxTurns }),
     ...(outputSchema ? { outputFormat: { type: 'json_schema' as const, schema: outputSchema } } : {}),
     hooks: { PreToolUse: [{ hooks: [askTrail(trail)] }] },
   };
+}
+
+export function agentDefinitions(agents: readonly AgentSpec[]): NonNullable<Options['agents']> {
+  return Object.fromEntries(agents.map((agent) => [agent.name, definitionOf(agent)]));
 }
 
 /** A subagent never has a tool of its own, and never runs on after its caller. */
@@ -35,12 +43,12 @@ function verdict(permissionDecision: 'allow' | 'deny', permissionDecisionReason:
 }
 
 /** Fails closed: an answer that is no JSON verdict would let the tool run, so this never throws. */
-function askTrail(trail: ToolTrail): HookCallback {
+function askTrail(trail: () => ToolTrail): HookCallback {
   return async (asked) => {
     try {
       if (asked.hook_event_name !== 'PreToolUse') return verdict('deny', 'not a tool call');
       const input = (asked.tool_input ?? {}) as Record<string, unknown>;
-      const decision = trail.call(asked.tool_use_id, { tool: asked.tool_name, input }, asked.agent_type);
+      const decision = trail().call(asked.tool_use_id, { tool: asked.tool_name, input }, asked.agent_type);
       return decision.allowed
         ? verdict('allow', 'granted by the policy of this task')
         : verdict('deny', decision.message);

@@ -1,11 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { BoundRun } from '../broker/bound-run.js';
-import { CliExecutor } from '../cli-executor.js';
+import { CliExecutor, type TaskOutline, type TaskReservation } from '../cli-executor.js';
 import type { RunEvent } from '../run-events.js';
 import type { RunSpec } from '../run-spec.js';
 import { CliAttempt } from './cli-attempt.js';
 import { ColdSessions } from './cold-sessions.js';
 import { outcomeOf } from './outcome.js';
+import { PooledTasks } from './pooled-tasks.js';
 import { PooledSessions } from './pooled-sessions.js';
 
 /**
@@ -20,8 +21,18 @@ export class ClaudeCliExecutor extends CliExecutor {
   constructor(
     private readonly cold: ColdSessions,
     private readonly pooled: PooledSessions,
+    private readonly tasks: PooledTasks,
   ) {
     super();
+  }
+
+  override async reserve(outline: TaskOutline): Promise<TaskReservation | undefined> {
+    try {
+      return await this.tasks.reserve(outline);
+    } catch (error) {
+      this.logger.warn({ msg: 'no process could be reserved', err: error });
+      return undefined;
+    }
   }
 
   override async *run(spec: RunSpec, signal: AbortSignal): AsyncGenerator<RunEvent> {
@@ -29,6 +40,7 @@ export class ClaudeCliExecutor extends CliExecutor {
     const stop = AbortSignal.any([signal, deadline]);
     let attempt = new CliAttempt(spec, stop);
     if (this.pooled.canServe(spec)) yield* attempt.events(() => this.pooled.start(spec));
+    else if (spec.agentic?.reserved) yield* attempt.events((trail) => this.tasks.start(spec, trail));
     if (!stop.aborted && attempt.isLost) {
       const cause = attempt.report.trouble || attempt.bound?.refusal?.message;
       if (cause) {

@@ -29,11 +29,12 @@ export class CliAttempt {
     this.report = new CliReport(this.trail, spec.agentic !== undefined);
   }
 
-  async *events(start: (trail: ToolTrail) => Promise<CliSession>): AsyncGenerator<RunEvent> {
+  async *events(start: (trail: ToolTrail) => Promise<CliSession | undefined>): AsyncGenerator<RunEvent> {
     let session: CliSession | undefined;
     const kill = () => session?.box.kill();
     try {
       session = await start(this.trail);
+      if (!session) return;
       this.bound = session.bound;
       this.isPooled = session.pooled !== undefined;
       this.stop.addEventListener('abort', kill, { once: true });
@@ -55,16 +56,18 @@ export class CliAttempt {
   get isLost(): boolean {
     const { bound, report } = this;
     if (!bound) return true;
+    // What a task has done is done.
+    if (this.spec.agentic && bound.hasCalled) return false;
     if (!this.isPooled || this.hasTold || bound.answered || this.exceeded) return false;
     return bound.refusal ? bound.refusal.kind === 'unproven' : !report.finished;
   }
 
   private async *heardIn({ messages, pooled, box, bound }: CliSession): AsyncGenerator<RunEvent> {
     for await (const message of messages) {
-      if (pooled) yield* this.started(pooled.warm);
+      if (pooled && !this.spec.agentic) yield* this.started(pooled.warm);
       for (const event of this.report.hear(message)) {
         this.hasTold ||= event.type === 'token' || event.type === 'thinking';
-        if (event.type === 'started') yield* this.started();
+        if (event.type === 'started') yield* this.started(pooled?.warm);
         else yield event;
       }
       // The broker knows before the CLI has told what was said: usage waits until the turn is over.

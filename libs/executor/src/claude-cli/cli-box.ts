@@ -108,6 +108,12 @@ export class CliBox {
     this.onKill.push(step);
   }
 
+  /** What was put into the workspace after the box was made. */
+  async giveWorkspace(): Promise<void> {
+    const { workspace } = this.content;
+    if (workspace) await this.sandbox.giveWorkspace(workspace);
+  }
+
   /** The process serves another run, which may say as much again. */
   beginAnew(): void {
     this.output?.beginAnew();

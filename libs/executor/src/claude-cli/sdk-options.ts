@@ -1,6 +1,6 @@
 import type { Options } from '@anthropic-ai/claude-agent-sdk';
 import type { ModelCredential } from '@app/config';
-import type { RunSpec } from '../run-spec.js';
+import type { AgenticSpec, RunSpec } from '../run-spec.js';
 import type { BoxView } from '../sandbox/sandbox.js';
 import { agenticOptions } from './agentic-options.js';
 import { transcribed } from './earlier-turns.js';
@@ -41,9 +41,26 @@ export function sdkOptions(
     ...(spec.agentic
       ? {
           systemPrompt: { type: 'preset', preset: 'claude_code', append: spec.system },
-          ...agenticOptions(spec.agentic, view, trail),
+          ...agenticOptions(spec.agentic, view, () => trail),
         }
       : { systemPrompt: spec.system ?? '', tools: [] }),
+  };
+}
+
+/** The same for a process that waits for a task: without what a task brings along, which its claim sets. */
+export function spareOptions(
+  { model, agentic }: Pick<RunSpec, 'model'> & { agentic: Omit<AgenticSpec, 'workspace'> },
+  view: BoxView,
+  cliPath: string | undefined,
+  trail: () => ToolTrail,
+): Options {
+  const { agents: _, ...fixed } = agenticOptions(agentic, view, trail);
+  return {
+    ...ALWAYS,
+    ...{ settingSources: [], cwd: view.workDir, model },
+    ...(cliPath ? { pathToClaudeCodeExecutable: cliPath } : {}),
+    systemPrompt: { type: 'preset', preset: 'claude_code' },
+    ...fixed,
   };
 }
 

@@ -1,4 +1,4 @@
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, lstat, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SkillRef } from '../run-spec.js';
 
@@ -12,5 +12,21 @@ export async function makeSkillPlugin(pluginDir: string, skills: readonly SkillR
   await writeFile(join(pluginDir, '.claude-plugin', 'plugin.json'), JSON.stringify(manifest));
   await Promise.all(
     skills.map(({ name, dir }) => cp(dir, join(pluginDir, 'skills', name), { recursive: true })),
+  );
+}
+
+/** Changes with anything in the folders of the skills. */
+export async function skillsFingerprint(skills: readonly SkillRef[]): Promise<unknown> {
+  return Promise.all(
+    skills.map(async ({ name, dir }) => {
+      const entries = await readdir(dir, { recursive: true });
+      const files = await Promise.all(
+        entries.toSorted().map(async (path) => {
+          const { ino, size, mtimeMs, ctimeMs } = await lstat(join(dir, path));
+          return [path, ino, size, mtimeMs, ctimeMs];
+        }),
+      );
+      return [name, dir, files];
+    }),
   );
 }

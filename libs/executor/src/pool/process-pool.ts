@@ -78,6 +78,16 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
     throw new Error('the pool is closed');
   }
 
+  /** One that is ready and has served nobody. Where there is none, there soon will be. */
+  take<P extends PooledProcess>(kind: ProcessKind<P>): Claim<P> | undefined {
+    this.kinds.set(kind.fingerprint, kind);
+    const member = this.find(kind, undefined);
+    if (member) return this.hand<P>(member, undefined, true);
+    this.counts.misses += 1;
+    this.demand.note(kind.fingerprint, this.now);
+    return undefined;
+  }
+
   /** A run could not be served by its process to the end, and has started anew. */
   rescued(): void {
     this.counts.rescued += 1;
@@ -228,8 +238,11 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
     for (const member of idle) {
       const { phase, restedSince, startedAt, kind } = member;
       const isOld = this.now - startedAt > LONGEST_LIFE_MS;
-      const isUnwanted = phase === 'fresh' && this.demand.wanted(kind.fingerprint, this.now) === 0;
-      if (isOld || isUnwanted || this.now - restedSince > LONGEST_REST_MS) yield member;
+      const isUnwanted =
+        phase === 'fresh'
+          ? this.demand.wanted(kind.fingerprint, this.now) === 0
+          : this.now - restedSince > LONGEST_REST_MS;
+      if (isOld || isUnwanted) yield member;
     }
     yield* this.room.tooMany(this.members);
   }

@@ -1,6 +1,6 @@
 import { execFile, spawn, type StdioOptions } from 'node:child_process';
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
-import { chmod, chown, lchown, lstat } from 'node:fs/promises';
+import { chmod, chown, lchown, lstat, readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { childEnvironment } from '@app/config';
@@ -9,6 +9,7 @@ import * as place from './box-places.js';
 import { BoxWatchdog } from './box-watchdog.js';
 import { bubblewrapOptions, insideCommand } from './bubblewrap-arguments.js';
 import { boxAccount, type HostAccount, programFor } from './host-access.js';
+import type { WorkspaceDir } from '../run-spec.js';
 import type { RunFolder } from './run-folders.js';
 import {
   type BoxContent,
@@ -79,6 +80,10 @@ export class BubblewrapSandbox extends Sandbox {
     if (existsSync(folder.transcriptPath)) await lchown(folder.transcriptPath, uid, gid);
     if (existsSync(folder.pluginDir)) await this.give(folder.pluginDir);
     if (workspace) await this.give(workspace.dir);
+  }
+
+  override async giveWorkspace({ dir }: WorkspaceDir): Promise<void> {
+    if (this.account && (await readdir(dir)).length > 0) await this.give(dir);
   }
 
   override spawn(box: BoxSpec): SandboxedProcess {

@@ -47,6 +47,10 @@ export class ProcessSandbox extends Sandbox implements OnModuleInit, OnApplicati
     // Everything belongs to the service's own user already.
   }
 
+  override async giveWorkspace(): Promise<void> {
+    // The same.
+  }
+
   override view({ folder, workspace, broker }: BoxContent): BoxView {
     const workDir = workspace?.dir ?? folder.workDir;
     return {

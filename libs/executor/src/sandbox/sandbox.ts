@@ -56,6 +56,8 @@ export abstract class Sandbox {
   abstract view(content: BoxContent): BoxView;
   /** Gives the content to whom the box runs as. Once, after all of it is made and before `spawn`. */
   abstract prepare(content: BoxContent): Promise<void>;
+  /** The same for what was put into the workspace since, before anybody in the box works there. */
+  abstract giveWorkspace(workspace: WorkspaceDir): Promise<void>;
   abstract spawn(box: BoxSpec): SandboxedProcess;
   /** SIGKILL to everything in the box; what it started too. Harmless when it has ended. */
   abstract kill(process: SandboxedProcess): void;
