@@ -12,7 +12,7 @@ export function agenticSpec(
   ask: AgenticAsk | undefined,
 ): AgenticSpec | undefined {
   if (!granted || !ask) return undefined;
-  const { workspaceDir: dir, maxTurns, outputSchema } = ask;
+  const { workspaceDir: dir, reserved, maxTurns, outputSchema } = ask;
   const workspace = { dir, writable: policy.filesystem === 'write', quotaBytes: policy.workspaceBytes };
-  return { ...granted, workspace, limits: TASK_LIMITS, maxTurns, outputSchema };
+  return { ...granted, workspace, reserved, limits: TASK_LIMITS, maxTurns, outputSchema };
 }

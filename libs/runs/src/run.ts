@@ -1,6 +1,14 @@
 import type { ModelBill } from '@app/budgets';
 import type { AppError } from '@app/common';
-import type { FinishReason, ModelUsage, Outcome, RunEvent, Sampling, Turn } from '@app/executor';
+import type {
+  FinishReason,
+  ModelUsage,
+  Outcome,
+  RunEvent,
+  Sampling,
+  TaskReservation,
+  Turn,
+} from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
 
 /** What a task asks for beyond a prompt. A list left out = what the tier gives; an empty one = none. */
@@ -12,6 +20,8 @@ export interface AgenticAsk {
   outputSchema?: Record<string, unknown>;
   /** The host folder that the run works in. It is the caller's to make and to remove. */
   workspaceDir: string;
+  /** What `Runs.reserve` gave, if its folder was moved to `workspaceDir`. */
+  reserved?: TaskReservation;
 }
 
 /** What a front door asks for. The prompt is data. */

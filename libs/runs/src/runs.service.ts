@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { type AbandonedRun, nanoToUsd, RunAccount, usdToNano } from '@app/budgets';
 import { Clock, CURRENT_MODELS, type ModelFamily, newId, type Principal } from '@app/common';
-import { type AgenticSpec, CliExecutor, type Outcome } from '@app/executor';
+import { type AgenticSpec, CliExecutor, type Outcome, type TaskReservation } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
 import { agenticSpec } from './agentic-spec.js';
 import { LiveRuns, type StopReason } from './live-runs.js';
@@ -53,6 +53,17 @@ export class Runs {
     return policy;
   }
 
+  /**
+   * A process that is ready for such a task and brings an empty folder along for its workspace. Refuses nothing: a
+   * task that may not run is refused when it starts. Whoever has it ends it.
+   */
+  async reserve(principal: Principal, request: RunRequest): Promise<TaskReservation | undefined> {
+    const rights = await this.policy.for(principal, request);
+    const agentic = agenticSpec(rights, request.agentic);
+    if (!agentic || rights.refusals.length > 0) return undefined;
+    return this.executor.reserve({ model: modelIdOf(request), history: request.history, agentic });
+  }
+
   /** Ends, in the caller's transaction, a run whose process was lost. Nothing of what it used is known. */
   abandon(run: AbandonedRun): Promise<void> {
     return this.book.abandon(run);
@@ -81,7 +92,7 @@ export class Runs {
       // A task has waited in its queue for one of its worker's places.
       if (request.kind === 'completion') leave = await this.line.enter(principal.keyId, stop.signal);
       watch.admitted();
-      const model = CURRENT_MODELS[request.model as ModelFamily] ?? request.model;
+      const model = modelIdOf(request);
       await this.book.open(principal, {
         runId: id,
         concurrentRuns: policy.concurrentRuns,
@@ -175,6 +186,10 @@ export class Runs {
       timing: run.watch.timing(),
     };
   }
+}
+
+function modelIdOf({ model }: RunRequest): string {
+  return CURRENT_MODELS[model as ModelFamily] ?? model;
 }
 
 function costUsdOf({ costNano }: RunAccount): number | null {

@@ -186,7 +186,8 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
   private add(kind: ProcessKind, process: PooledProcess): PoolMember {
     const member = new PoolMember(process, kind, this.now);
     this.members.add(member);
-    void process.gone.then(() => this.end(member, 'failed'));
+    // One that is at work may end with its work: whoever has it knows.
+    void process.gone.then(() => this.end(member, member.phase === 'busy' ? undefined : 'failed'));
     return member;
   }
 

@@ -1,3 +1,4 @@
+import type { TaskReservation } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
 import { EffectivePolicyDto, type RunProgress, type RunRequest } from '@app/runs';
 import { clipped, storable } from '../storable.js';
@@ -9,7 +10,12 @@ const LONGEST = 16 * 1024;
 const LONGEST_SUMMARY = 1_000;
 
 /** What a task asks of a run. Context is data: it stands before the description, under a heading of its own. */
-export function runRequestOf(claim: Claim, input: TaskInput, workspaceDir: string): RunRequest {
+export function runRequestOf(
+  claim: Claim,
+  input: TaskInput,
+  workspaceDir: string,
+  reserved?: TaskReservation,
+): RunRequest {
   const { tools, agents, skills, maxTurns, outputSchema } = input;
   return {
     kind: 'task',
@@ -23,7 +29,7 @@ export function runRequestOf(claim: Claim, input: TaskInput, workspaceDir: strin
     maxCostUsd: input.maxCostUsd,
     metadata: claim.metadata ?? undefined,
     requestId: claim.request_id ?? undefined,
-    agentic: { tools, agents, skills, maxTurns, outputSchema, workspaceDir },
+    agentic: { tools, agents, skills, maxTurns, outputSchema, workspaceDir, reserved },
   };
 }
 

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { KeysService } from '@app/auth';
-import { AppError } from '@app/common';
+import { AppError, type Principal } from '@app/common';
 import { Tiers } from '@app/permissions';
-import { type Run, type RunResult, Runs } from '@app/runs';
+import { type Run, type RunRequest, type RunResult, Runs } from '@app/runs';
 import { ClaimsRepository } from '../store/claims.repository.js';
 import { TaskEndings } from '../store/task-endings.js';
+import type { Claim, TaskInput } from '../task.js';
 import type { Collection, Workspace } from '../workspaces/workspace.js';
 import { Workspaces } from '../workspaces/workspaces.service.js';
 import { EventLog } from './event-log.js';
@@ -49,22 +50,42 @@ export class TaskRunner {
     if (!principal) throw new AppError('invalid_api_key', 'the API key was revoked or has expired');
     const input = await this.claims.inputOf(claim.id);
     if (!input) throw new Error('the input of the task is gone');
-    const workspace = await this.workspaces.prepare({
-      taskId: claim.id,
-      attempt: claim.attempt,
-      project: claim.project,
-      workspace: claim.workspace ?? undefined,
-      files: input.files.map(({ path, base64 }) => ({ path, content: Buffer.from(base64, 'base64') })),
-      quotaBytes: this.tiers.get(principal.tier).workspaceBytes,
-    });
+    // A named workspace is a folder that is there already: no process can have been waiting in it.
+    const reserved = claim.workspace ? undefined : await this.reserve(principal, claim, input);
     try {
-      const request = runRequestOf(claim, input, workspace.dir);
+      const workspace = await this.workspaces.prepare({
+        taskId: claim.id,
+        attempt: claim.attempt,
+        project: claim.project,
+        workspace: claim.workspace ?? undefined,
+        files: input.files.map(({ path, base64 }) => ({ path, content: Buffer.from(base64, 'base64') })),
+        quotaBytes: this.tiers.get(principal.tier).workspaceBytes,
+        ready: reserved,
+      });
+      await this.work(hold, principal, runRequestOf(claim, input, workspace.dir, reserved), workspace);
+    } finally {
+      await reserved?.end();
+    }
+  }
+
+  private async work(
+    hold: Hold,
+    principal: Principal,
+    request: RunRequest,
+    workspace: Workspace,
+  ): Promise<void> {
+    try {
       const run = await this.runs.start(principal, request, hold.signal);
       const result = await this.follow(hold, run);
       if (!hold.lost) await this.finish(hold, workspace, result);
     } finally {
       await workspace.release();
     }
+  }
+
+  /** What the task would be refused for is said when it starts. */
+  private async reserve(principal: Principal, claim: Claim, input: TaskInput) {
+    return this.runs.reserve(principal, runRequestOf(claim, input, '')).catch(() => undefined);
   }
 
   /** Reads a run to its end, also when nobody wants it any more: only so is it settled. */

@@ -1,4 +1,4 @@
-import { chmod, mkdir, opendir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, opendir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Injectable, Logger } from '@nestjs/common';
 import { AppError, Clock } from '@app/common';
@@ -19,10 +19,14 @@ export interface WorkspaceRequest {
   workspace?: string;
   files: InputFile[];
   quotaBytes: number;
+  /** Somebody waits in an empty folder that can become the throw-away one. */
+  ready?: { moveTo(dir: string): Promise<boolean> };
 }
 
 const SLUG = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 const SCRATCH_NAME = /^(task_[0-9a-z]+)\.(\d{1,9})$/;
+/** Of a process that waits for a task; it does so for half an hour at most. */
+const SPARE_NAME = /^spare_[0-9a-f-]+$/;
 /** Copies are made before their rows are committed: only folders that rested this long are without an owner. */
 const UNOWNED_AFTER_MS = 3_600_000;
 /** What one sweep removes at most; the next one goes on. */
@@ -68,12 +72,12 @@ export class Workspaces {
     if (scratch + copies > 0) this.logger.log({ msg: 'cleared what tasks left behind', scratch, copies });
   }
 
-  private async makeScratch({ taskId, attempt }: WorkspaceRequest): Promise<string> {
+  private async makeScratch({ taskId, attempt, ready }: WorkspaceRequest): Promise<string> {
     const name = `${taskId}.${attempt}`;
     if (!SCRATCH_NAME.test(name)) throw new Error('not a task id and attempt');
     const dir = join(await this.shelf('scratch'), name);
     await removeTree(dir);
-    await mkdir(dir, { mode: 0o700 });
+    if (!(await ready?.moveTo(dir))) await mkdir(dir, { mode: 0o700 });
     return dir;
   }
 
@@ -106,16 +110,30 @@ export class Workspaces {
     if (!folder) return 0;
     let removed = 0;
     for await (const { name } of folder) {
-      const [, taskId, attempt] = SCRATCH_NAME.exec(name) ?? [];
       if (removed === SWEEP_LIMIT) break;
+      if (SPARE_NAME.test(name)) {
+        if (await this.isUnowned(join(shelf, name)))
+          removed += await this.attempt(() => removeTree(join(shelf, name)));
+        continue;
+      }
+      const [, taskId, attempt] = SCRATCH_NAME.exec(name) ?? [];
       if (taskId === undefined || (await isRunning(taskId, Number(attempt)))) continue;
       removed += await this.attempt(() => removeTree(join(shelf, name)));
     }
     return removed;
   }
 
+  private async isUnowned(folder: string): Promise<boolean> {
+    const found = await lstat(folder).catch(ifMissing);
+    return found !== undefined && found.mtime < this.unownedBefore;
+  }
+
+  private get unownedBefore(): Date {
+    return new Date(this.clock.now().getTime() - UNOWNED_AFTER_MS);
+  }
+
   private async sweepArtifacts(): Promise<number> {
-    const before = new Date(this.clock.now().getTime() - UNOWNED_AFTER_MS);
+    const before = this.unownedBefore;
     let removed = 0;
     for await (const taskId of this.store.tasksUntouchedSince(before)) {
       if (removed === SWEEP_LIMIT) break;
