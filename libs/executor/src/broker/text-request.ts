@@ -85,9 +85,9 @@ function frameOf({ metadata: _, ...request }: ProvenRequest, said: readonly Text
     return undefined;
   if (!reminders.every(({ text }) => text.startsWith(REMINDER))) return undefined;
   if (request.system.at(-1)?.text !== SYSTEM_PLACEHOLDER) return undefined;
-  const frame = repeated.map((block) => ({ ...block, text: '' }));
-  return JSON.stringify({
-    ...request,
-    messages: [{ ...first, content: [...reminders, ...frame] }, ...others],
-  });
+  const last = repeated.at(-1);
+  // How many texts the run says is its own affair; what else the CLI writes beside them is not.
+  if (repeated.slice(0, -1).some((block) => Object.keys(block).length > 2)) return undefined;
+  const content = [...reminders, { ...last, text: '' }];
+  return JSON.stringify({ ...request, messages: [{ ...first, content }, ...others] });
 }

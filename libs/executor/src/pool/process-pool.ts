@@ -186,8 +186,10 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
   private add(kind: ProcessKind, process: PooledProcess): PoolMember {
     const member = new PoolMember(process, kind, this.now);
     this.members.add(member);
-    // One that is at work may end with its work: whoever has it knows.
-    void process.gone.then(() => this.end(member, member.phase === 'busy' ? undefined : 'failed'));
+    // What one at work has still to tell is for the run that has it, which then ends it.
+    void process.gone.then(async () => {
+      if (member.phase !== 'busy') await this.end(member, 'failed');
+    });
     return member;
   }
 
