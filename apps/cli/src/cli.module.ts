@@ -7,6 +7,7 @@ import { DoctorCommand } from './commands/doctor.command.js';
 import { HealthCommand } from './commands/health.command.js';
 import { KeysCommand } from './commands/keys.command.js';
 import { PolicyCommand } from './commands/policy.command.js';
+import { PoolCommand } from './commands/pool.command.js';
 import { ServeCommand } from './commands/serve.command.js';
 import { TiersCommand } from './commands/tiers.command.js';
 import { Terminal } from './terminal.js';
@@ -17,6 +18,7 @@ const COMMANDS = [
   ...KeysCommand.registerWithSubCommands(),
   ...TiersCommand.registerWithSubCommands(),
   ...PolicyCommand.registerWithSubCommands(),
+  ...PoolCommand.registerWithSubCommands(),
   HealthCommand,
   DoctorCommand,
   ...ConfigCommand.registerWithSubCommands(),

@@ -1,18 +1,6 @@
 import type { RunEvent } from './run-events.js';
-import type { AgenticSpec, RunSpec, WorkspaceDir } from './run-spec.js';
-
-/** What is known of a task before it has its workspace. */
-export interface TaskOutline extends Pick<RunSpec, 'model' | 'history'> {
-  agentic: Omit<AgenticSpec, 'workspace' | 'reserved'> & { workspace: Omit<WorkspaceDir, 'dir'> };
-}
-
-/** A process that waits for one task in an empty folder of its own. */
-export interface TaskReservation {
-  /** Makes the folder the one of this path, where there must be none. False = there is none to be had. */
-  moveTo(dir: string): Promise<boolean>;
-  /** Nothing of it is needed any more. Harmless when the run has taken it. */
-  end(): Promise<void>;
-}
+import type { RunSpec, TaskOutline } from './run-spec.js';
+import type { TaskReservation } from './task-reservation.js';
 
 /**
  * Runs the Claude Code CLI once and tells what happens. Guarantees: exactly one `ended` event, always last;

@@ -10,6 +10,7 @@ import { PooledTasks } from './claude-cli/pooled-tasks.js';
 import { PooledSessions } from './claude-cli/pooled-sessions.js';
 import { CliExecutor } from './cli-executor.js';
 import { CredentialHealth } from './credential-health.js';
+import { PoolController } from './pool/pool.controller.js';
 import { ProcessPool } from './pool/process-pool.js';
 import { chooseSandbox } from './sandbox/choose-sandbox.js';
 import { RunFolders } from './sandbox/run-folders.js';
@@ -17,6 +18,7 @@ import { Sandbox } from './sandbox/sandbox.js';
 
 /** Clears what a killed predecessor left before the first run, and its own folder after the last. */
 @Module({
+  controllers: [PoolController],
   providers: [
     Broker,
     ModelCalls,

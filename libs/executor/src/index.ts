@@ -1,5 +1,5 @@
 export { SKILL_PLUGIN } from './claude-cli/skill-plugin.js';
-export { CliExecutor, type TaskReservation } from './cli-executor.js';
+export { CliExecutor } from './cli-executor.js';
 export { CredentialHealth } from './credential-health.js';
 export { ExecutorModule } from './executor.module.js';
 export type { FinishReason, Outcome, RunEvent } from './run-events.js';
@@ -8,4 +8,5 @@ export type { AgentSpec, AgenticSpec, RunSpec, Sampling, Turn, WorkspaceDir } fr
 export { probeIsolation, requireSandbox } from './sandbox/choose-sandbox.js';
 export { cliVersion, findCli } from './sandbox/cli-program.js';
 export { Sandbox } from './sandbox/sandbox.js';
+export type { TaskReservation } from './task-reservation.js';
 export type { Decide, Decision } from './tool-decision.js';

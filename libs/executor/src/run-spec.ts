@@ -1,5 +1,5 @@
-import type { TaskReservation } from './cli-executor.js';
 import type { RunMeter } from './run-meter.js';
+import type { TaskReservation } from './task-reservation.js';
 import type { Decide } from './tool-decision.js';
 
 /** How the model is to sample. Set by the broker on the upstream request; absent = the CLI's own choice. */
@@ -56,6 +56,11 @@ export interface AgenticSpec {
   outputSchema?: Record<string, unknown>;
   /** Asked before every tool call; pure. */
   decide: Decide;
+}
+
+/** What is known of a task before it has its workspace. */
+export interface TaskOutline extends Pick<RunSpec, 'model' | 'history'> {
+  agentic: Omit<AgenticSpec, 'workspace' | 'reserved'> & { workspace: Omit<WorkspaceDir, 'dir'> };
 }
 
 export interface AgentSpec {

@@ -7,9 +7,9 @@ import type { BoundRun } from './bound-run.js';
 export class Pass {
   /** Somebody came with the token while no run was served. */
   hadStray = false;
+  /** What to do with the process of a stray. */
+  onStray: (() => void) | undefined;
   private run: BoundRun | undefined;
-
-  constructor(private readonly onStray: () => void = () => undefined) {}
 
   serve(run: BoundRun): void {
     this.run = run;
@@ -19,7 +19,7 @@ export class Pass {
   present(): BoundRun | undefined {
     if (!this.run) {
       this.hadStray = true;
-      this.onStray();
+      this.onStray?.();
     }
     return this.run;
   }

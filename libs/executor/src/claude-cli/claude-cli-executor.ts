@@ -1,8 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { BoundRun } from '../broker/bound-run.js';
-import { CliExecutor, type TaskOutline, type TaskReservation } from '../cli-executor.js';
+import { CliExecutor } from '../cli-executor.js';
 import type { RunEvent } from '../run-events.js';
-import type { RunSpec } from '../run-spec.js';
+import type { RunSpec, TaskOutline } from '../run-spec.js';
+import type { TaskReservation } from '../task-reservation.js';
 import { CliAttempt } from './cli-attempt.js';
 import { ColdSessions } from './cold-sessions.js';
 import { outcomeOf } from './outcome.js';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '@app/config';
+import { fingerprintOf } from '../pool/fingerprint.js';
 import type { Claim, ProcessKind } from '../pool/pooled-process.js';
 import { ProcessPool } from '../pool/process-pool.js';
 import type { RunSpec } from '../run-spec.js';
@@ -55,12 +56,12 @@ export class PooledSessions {
 
   private textKind(model: string): ProcessKind<TextProcess> {
     const { cliPath } = this.config;
-    const fixed = { for: 'text', model, cliPath };
+    const fingerprint = fingerprintOf({ for: 'text', model, cliPath });
     const start = () => {
       const name = `pool_${randomUUID()}`;
       return TextProcess.start({ boxes: this.boxes, name, model, cliPath });
     };
-    return { fingerprint: JSON.stringify(fixed), label: `text ${model}`, start };
+    return { fingerprint, label: `text ${model}`, start };
   }
 
   private get isMarked(): boolean {

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '@app/config';
 import { BoundRun } from '../broker/bound-run.js';
-import type { TaskOutline, TaskReservation } from '../cli-executor.js';
+import { fingerprintOf } from '../pool/fingerprint.js';
 import type { Claim, ProcessKind } from '../pool/pooled-process.js';
 import { ProcessPool } from '../pool/process-pool.js';
-import type { AgenticSpec, RunSpec } from '../run-spec.js';
+import type { AgenticSpec, RunSpec, TaskOutline } from '../run-spec.js';
+import type { TaskReservation } from '../task-reservation.js';
 import { Sandbox } from '../sandbox/sandbox.js';
 import { CliBoxes } from './cli-box.js';
 import type { CliSession } from './cli-session.js';
@@ -110,7 +111,7 @@ export class PooledTasks {
   ) {
     const { tools, agents, skills, limits, workspace } = agentic;
     const { writable, quotaBytes } = workspace;
-    return JSON.stringify({
+    return fingerprintOf({
       ...{ for: 'task', model, cliPath: this.config.cliPath, tools, hasAgents: agents.length > 0, limits },
       ...{ writable, quotaBytes, skills: await skillsFingerprint(skills) },
     });

@@ -35,6 +35,7 @@ export class TaskProcess implements PooledProcess {
     throw new Error('it serves no task yet');
   });
   private spare: SpareProcess;
+  private isMoved = false;
 
   private constructor(
     readonly box: CliBox,
@@ -44,15 +45,14 @@ export class TaskProcess implements PooledProcess {
 
   static async start({ boxes, name, cliPath, workspace, like }: TaskProcessMeans): Promise<TaskProcess> {
     const { limits, skills } = like.agentic;
-    let stray = () => {};
-    const pass = new Pass(() => stray());
+    const pass = new Pass();
     const box = await boxes.open(name, pass, {
       ...{ workspace, limits },
       furnish: async ({ pluginDir }) => {
         if (skills.length > 0) await makeSkillPlugin(pluginDir, skills);
       },
     });
-    stray = () => box.kill();
+    pass.onStray = () => box.kill();
     const late = setTimeout(() => box.kill(), STARTS_WITHIN_MS);
     try {
       const process = new TaskProcess(box, pass, workspace);
@@ -93,7 +93,6 @@ export class TaskProcess implements PooledProcess {
     this.isMoved = true;
     return true;
   }
-  private isMoved = false;
 
   /** Gives what was put into the workspace since to whom the box runs as, and tells the CLI its task. */
   async serve(spec: AgenticTask, bound: BoundRun, trail: ToolTrail): Promise<AsyncIterable<SDKMessage>> {

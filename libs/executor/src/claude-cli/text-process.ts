@@ -56,10 +56,9 @@ export class TextProcess implements PooledProcess {
 
   /** Resolves when it can be told what to say. */
   static async start(means: TextProcessMeans): Promise<TextProcess> {
-    let stray = () => {};
-    const pass = new Pass(() => stray());
+    const pass = new Pass();
     const box = await means.boxes.open(means.name, pass);
-    stray = () => box.kill();
+    pass.onStray = () => box.kill();
     try {
       const started = new TextProcess(box, pass, means);
       const late = setTimeout(() => box.kill(), STARTS_WITHIN_MS);

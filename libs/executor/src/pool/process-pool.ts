@@ -4,7 +4,7 @@ import { AppConfig } from '@app/config';
 import { PoolDemand } from './pool-demand.js';
 import { PoolMember } from './pool-member.js';
 import { PoolRoom } from './pool-room.js';
-import type { PoolState } from './pool-state.js';
+import type { PoolStateDto } from './dto/pool-state.dto.js';
 import type { Claim, PooledProcess, ProcessKind } from './pooled-process.js';
 import { stateOf } from './state-of.js';
 import { StartBackoff } from './start-backoff.js';
@@ -55,7 +55,7 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     this.isClosed = true;
     clearInterval(this.timer);
-    for (const member of this.members) this.remove(member);
+    for (const member of this.members) void this.end(member);
     while (this.ending.size > 0) await Promise.all(this.ending);
   }
 
@@ -93,7 +93,7 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
     this.counts.rescued += 1;
   }
 
-  state(): PoolState {
+  state(): PoolStateDto {
     const { enabled, recycle, memoryBytes } = this.config.pool;
     return {
       ...{ enabled, recycling: enabled && recycle, processes: this.members.size },
@@ -142,7 +142,7 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
     return {
       ...{ process: member.process as P, warm },
       giveBack: () => this.rest(member),
-      discard: () => this.remove(member),
+      discard: () => this.end(member),
     };
   }
 
@@ -186,15 +186,14 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
   private add(kind: ProcessKind, process: PooledProcess): PoolMember {
     const member = new PoolMember(process, kind, this.now);
     this.members.add(member);
-    // What one at work has still to tell is for the run that has it, which then ends it.
-    void process.gone.then(async () => {
-      if (member.phase !== 'busy') await this.end(member, 'failed');
-    });
+    void this.follow(member);
     return member;
   }
 
-  private remove(member: PoolMember): Promise<void> {
-    return this.end(member);
+  /** What one that dies at work has still to tell is for the run that has it, which then ends it. */
+  private async follow(member: PoolMember): Promise<void> {
+    await member.process.gone;
+    if (member.phase !== 'busy') await this.end(member, 'failed');
   }
 
   private async end(member: PoolMember, why?: keyof typeof this.counts.ended): Promise<void> {
