@@ -1,5 +1,9 @@
 import type { PooledProcess, ProcessKind } from './pooled-process.js';
 
+/** What a process may serve: a leak in it stays small, and starting anew costs little by then. */
+const MOST_USES = 500;
+export const LONGEST_LIFE_MS = 30 * 60_000;
+
 /** `fresh` has served nobody; the others belong to their owner. */
 export type MemberPhase = 'fresh' | 'busy' | 'resetting' | 'rested';
 
@@ -29,6 +33,10 @@ export class PoolMember {
     this.owner = owner;
     this.uses += 1;
     this.isExpected = false;
+  }
+
+  isWorn(now: number): boolean {
+    return this.uses >= MOST_USES || now - this.startedAt > LONGEST_LIFE_MS;
   }
 
   get isIdle(): boolean {

@@ -1,0 +1,78 @@
+import { PoolMember } from './pool-member.js';
+import type { PooledProcess, ProcessKind } from './pooled-process.js';
+
+export type WhyEnded = 'worn' | 'evicted' | 'failed';
+
+/** The processes of the pool. One that has ended is none of them any more, whoever ended it. */
+export class PoolMembers implements Iterable<PoolMember> {
+  readonly ended: Record<WhyEnded, number> = { worn: 0, evicted: 0, failed: 0 };
+  private readonly members = new Set<PoolMember>();
+  private readonly underWay = new Set<Promise<unknown>>();
+
+  [Symbol.iterator](): Iterator<PoolMember> {
+    return this.members.values();
+  }
+
+  get size(): number {
+    return this.members.size;
+  }
+
+  has(member: PoolMember): boolean {
+    return this.members.has(member);
+  }
+
+  /** Starts one; it is a member once it can be used. */
+  async start(kind: ProcessKind, clock: () => number): Promise<PoolMember> {
+    const process = await this.track(kind.start());
+    const member = new PoolMember(process, kind, clock());
+    this.members.add(member);
+    void this.follow(member, process);
+    return member;
+  }
+
+  /** Resolves when nothing of it is left. */
+  async end(member: PoolMember, why?: WhyEnded): Promise<void> {
+    if (this.members.delete(member) && why) this.ended[why] += 1;
+    await this.track(member.process.end());
+  }
+
+  async endAll(): Promise<void> {
+    for (const member of this.members) void this.end(member);
+    while (this.underWay.size > 0) await Promise.allSettled(this.underWay);
+  }
+
+  of({ fingerprint }: ProcessKind): PoolMember[] {
+    return [...this.members].filter(({ kind }) => kind.fingerprint === fingerprint);
+  }
+
+  fresh(kind: ProcessKind): PoolMember | undefined {
+    return this.of(kind).find(({ phase }) => phase === 'fresh');
+  }
+
+  /** The one that rested last: the others may so rest until they are not needed any more. */
+  rested(kind: ProcessKind, owner: string): PoolMember | undefined {
+    const own = this.of(kind).filter((each) => each.owner === owner);
+    const rested = own.filter(({ phase, isExpected }) => phase === 'rested' && !isExpected);
+    return rested.toSorted((a, b) => b.restedSince - a.restedSince)[0];
+  }
+
+  resetting(kind: ProcessKind, owner: string): PoolMember | undefined {
+    return this.of(kind).find((each) => each.owner === owner && each.coming && !each.isExpected);
+  }
+
+  /** What one that dies at work has still to tell is for the run that has it, which then ends it. */
+  private async follow(member: PoolMember, process: PooledProcess): Promise<void> {
+    await process.gone;
+    if (member.phase !== 'busy') await this.end(member, 'failed');
+  }
+
+  /** What a shutdown has to wait for. */
+  private async track<T>(work: Promise<T>): Promise<T> {
+    this.underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.underWay.delete(work);
+    }
+  }
+}
