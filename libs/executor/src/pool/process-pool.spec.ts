@@ -173,7 +173,7 @@ describe('the pool of processes', () => {
     started[2]?.die();
     await pass(20);
     failing = false;
-    await pass(12);
+    await pass(20);
     expect(started).toHaveLength(4);
     expect(pool.state().ended.failed).toBe(2);
   });
