@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { globSync, readdirSync, readFileSync } from 'node:fs';
+import { globSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,6 +116,8 @@ describe('the pool of processes, with the real CLI', () => {
       (kinds) => kinds.every(({ busy, resetting }) => busy + resetting === 0),
     );
 
+  const cliOf = () => cliProcesses(process.pid);
+
   it('a first run waits for its process, the next one of the same key finds it there', async () => {
     expect((await run()).warm).toBe(false);
     await rested();
@@ -209,6 +211,28 @@ describe('the pool of processes, with the real CLI', () => {
     expect(state().ended.failed).toBe(0);
   }, 120_000);
 
+  it('leaves no file of a run in the box of the next one', async () => {
+    const canary = `canary-in-a-file-${'y'.repeat(40)}`;
+    for (let times = 0; times < 3; times += 1) {
+      const history = [{ role: 'user' as const, content: canary }];
+      await run({ prompt: canary, system: canary, history, recycleFor: 'key_files' });
+      await settled();
+    }
+    const found: string[] = [];
+    for (const { pid } of cliOf()) {
+      for (const folder of ['home/claude', 'tmp', 'workspace', 'dev/shm']) {
+        const root = `/proc/${pid}/root/${folder}`;
+        for (const name of readdirSync(root, { recursive: true }) as string[]) {
+          const path = join(root, name);
+          if (!lstatSync(path).isFile()) continue;
+          if (readFileSync(path).includes(canary)) found.push(path);
+        }
+      }
+    }
+    expect(cliOf().length).toBeGreaterThan(0);
+    expect(found).toEqual([]);
+  });
+
   it('a process is never recycled for another key, nor for no key at all', async () => {
     await run({ recycleFor: 'key_a' });
     await settled();
@@ -248,9 +272,6 @@ describe('the pool of processes, with the real CLI', () => {
     expect((await run({ recycleFor })).outcome.status).toBe('succeeded');
     expect(state().hits.recycled).toBe(recycled + 1);
   });
-
-  /** Kills what the script says while runs of one key go on, and counts what becomes of them. */
-  const cliOf = () => cliProcesses(process.pid).filter(({ command }) => command.includes('/claude '));
 
   it('an idle process that is killed is replaced, and costs its owner nothing but time', async () => {
     await run({ recycleFor: 'key_idle' });
@@ -316,7 +337,7 @@ describe('the pool of processes, with the real CLI', () => {
   });
 
   it('a reset that does not come is the end of the process, and nobody waits for it', async () => {
-    let pids: number[] = [];
+    let stopped: SeenProcess[] = [];
     standIn.script = () => ({ text: 'then it freezes' });
     const { ended } = state();
     for await (const event of app.get(CliExecutor).run(
@@ -327,19 +348,14 @@ describe('the pool of processes, with the real CLI', () => {
       new AbortController().signal,
     )) {
       if (event.type !== 'usage') continue;
-      pids = cliOf().map(({ pid }) => pid);
-      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      stopped = cliOf();
+      for (const { pid } of stopped) process.kill(pid, 'SIGSTOP');
     }
     await until('it was ended', () => state().ended.failed > ended.failed);
+    // The others were stopped along with it, and are of no more use.
+    for (const { pid } of alive(stopped)) process.kill(pid, 'SIGKILL');
     expect((await run({ recycleFor: 'key_frozen' })).outcome.status).toBe('succeeded');
-    for (const pid of pids) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It was ended by the pool.
-      }
-    }
-  });
+  }, 60_000);
 
   it('a process that calls the model while it serves nobody is refused and ended', async () => {
     await run({ recycleFor: 'key_stray' });

@@ -90,7 +90,8 @@ export class PooledTasks {
     const like = { model, agentic: { ...agentic, agents: agentic.agents.slice(0, 1) } } as AgenticTask;
     const start = async () => {
       const workspace = { ...agentic.workspace, dir: await this.makeFolder() };
-      return TaskProcess.start({ boxes: this.boxes, name: `pool_${randomUUID()}`, cliPath, workspace, like });
+      const name = `pool_${randomUUID()}`;
+      return TaskProcess.start({ boxes: this.boxes, name, cliPath, workspace, like });
     };
     return { fingerprint, label: `task ${model}`, start };
   }

@@ -43,7 +43,16 @@ export class TaskProcess implements PooledProcess {
     private readonly workspace: WorkspaceDir,
   ) {}
 
-  static async start({ boxes, name, cliPath, workspace, like }: TaskProcessMeans): Promise<TaskProcess> {
+  static async start(means: TaskProcessMeans): Promise<TaskProcess> {
+    try {
+      return await TaskProcess.boxed(means);
+    } catch (error) {
+      await rm(means.workspace.dir, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  private static async boxed({ boxes, name, cliPath, workspace, like }: TaskProcessMeans) {
     const { limits, skills } = like.agentic;
     const pass = new Pass();
     const box = await boxes.open(name, pass, {

@@ -22,12 +22,8 @@ export class PoolMembers implements Iterable<PoolMember> {
   }
 
   /** Starts one; it is a member once it can be used. */
-  async start(kind: ProcessKind, clock: () => number): Promise<PoolMember> {
-    const process = await this.track(kind.start());
-    const member = new PoolMember(process, kind, clock());
-    this.members.add(member);
-    void this.follow(member, process);
-    return member;
+  start(kind: ProcessKind, clock: () => number): Promise<PoolMember> {
+    return this.track(this.started(kind, clock));
   }
 
   /** Resolves when nothing of it is left. */
@@ -37,8 +33,10 @@ export class PoolMembers implements Iterable<PoolMember> {
   }
 
   async endAll(): Promise<void> {
-    for (const member of this.members) void this.end(member);
-    while (this.underWay.size > 0) await Promise.allSettled(this.underWay);
+    do {
+      for (const member of this.members) void this.end(member);
+      await Promise.allSettled(this.underWay);
+    } while (this.members.size > 0 || this.underWay.size > 0);
   }
 
   of({ fingerprint }: ProcessKind): PoolMember[] {
@@ -58,6 +56,14 @@ export class PoolMembers implements Iterable<PoolMember> {
 
   resetting(kind: ProcessKind, owner: string): PoolMember | undefined {
     return this.of(kind).find((each) => each.owner === owner && each.coming && !each.isExpected);
+  }
+
+  private async started(kind: ProcessKind, clock: () => number): Promise<PoolMember> {
+    const process = await kind.start();
+    const member = new PoolMember(process, kind, clock());
+    this.members.add(member);
+    void this.follow(member, process);
+    return member;
   }
 
   /** What one that dies at work has still to tell is for the run that has it, which then ends it. */

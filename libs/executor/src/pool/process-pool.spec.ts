@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { AppConfig } from '@app/config';
 import type { PooledProcess, ProcessKind } from './pooled-process.js';
 import { ProcessPool } from './process-pool.js';
@@ -39,6 +40,7 @@ describe('the pool of processes', () => {
     pool = new ProcessPool({ pool: settings, maxRuns: 4 } as AppConfig, clock);
     pool.onModuleInit();
   }
+  beforeAll(() => Logger.overrideLogger(false));
   beforeEach(() => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'queueMicrotask', 'nextTick', 'performance'] });
     now = 0;
