@@ -4,11 +4,14 @@ import { CliExecutor } from '../cli-executor.js';
 import type { RunEvent } from '../run-events.js';
 import type { RunSpec, TaskOutline } from '../run-spec.js';
 import type { TaskReservation } from '../task-reservation.js';
-import { CliAttempt } from './cli-attempt.js';
+import { CliAttempt, type StartSession } from './cli-attempt.js';
 import { ColdSessions } from './cold-sessions.js';
 import { outcomeOf } from './outcome.js';
 import { PooledTasks } from './pooled-tasks.js';
 import { PooledSessions } from './pooled-sessions.js';
+
+/** A run that left the pool may lose another process: to whoever kills them. */
+const RESCUES = 2;
 
 /**
  * The real executor: a process of the Claude Code CLI at work on each run, through the official Agent SDK, in a
@@ -40,14 +43,10 @@ export class ClaudeCliExecutor extends CliExecutor {
     const deadline = AbortSignal.timeout(spec.limits.deadlineMs);
     const stop = AbortSignal.any([signal, deadline]);
     let attempt = new CliAttempt(spec, stop);
-    if (this.pooled.canServe(spec)) yield* attempt.events(() => this.pooled.start(spec));
-    else if (spec.agentic?.reserved) yield* attempt.events((trail) => this.tasks.start(spec, trail));
-    if (!stop.aborted && attempt.isLost) {
-      const cause = attempt.report.trouble || attempt.bound?.refusal?.message;
-      if (cause) {
-        this.pooled.rescued();
-        this.logger.warn({ msg: 'a run left the pool', runId: spec.runId, cause });
-      }
+    const pooled = this.poolFor(spec);
+    yield* attempt.events(pooled ?? ((trail) => this.cold.start(spec, trail)));
+    for (let times = 0; pooled && times < RESCUES && attempt.isLost && !stop.aborted; times += 1) {
+      this.tellOfRescue(spec, attempt);
       attempt = new CliAttempt(spec, stop, attempt.hasStarted);
       yield* attempt.events((trail) => this.cold.start(spec, trail));
     }
@@ -57,6 +56,20 @@ export class ClaudeCliExecutor extends CliExecutor {
       stoppedBy: whoStopped(signal, deadline),
     });
     yield { type: 'ended', outcome };
+  }
+
+  private poolFor(spec: RunSpec): StartSession | undefined {
+    if (this.pooled.canServe(spec)) return () => this.pooled.start(spec);
+    if (spec.agentic?.reserved) return (trail) => this.tasks.start(spec, trail);
+    return undefined;
+  }
+
+  /** Without a cause the pool had no process for the run, after all. */
+  private tellOfRescue({ runId }: RunSpec, { report, bound }: CliAttempt): void {
+    const cause = report.trouble || bound?.refusal?.message;
+    if (!cause) return;
+    this.pooled.rescued();
+    this.logger.warn({ msg: 'a process was lost and its run started anew', runId, cause });
   }
 }
 

@@ -10,13 +10,15 @@ import { ToolTrail } from './tool-trail.js';
 const denyAll = () =>
   ({ allowed: false, item: 'tool', rule: 'text', message: 'a text run has no tools' }) as const;
 
+/** Undefined = there is none after all. */
+export type StartSession = (trail: ToolTrail) => Promise<CliSession | undefined>;
+
 /** One process at work on a run, from its start to its end, told as events. The process is gone afterwards, or rests. */
 export class CliAttempt {
   readonly report: CliReport;
   bound: BoundRun | undefined;
   exceeded: SandboxedProcess['exceeded'];
   private readonly trail: ToolTrail;
-  private isPooled = false;
   private hasTold = false;
 
   /** `hasStarted`: an attempt before this one has told that the run started. */
@@ -29,14 +31,13 @@ export class CliAttempt {
     this.report = new CliReport(this.trail, spec.agentic !== undefined);
   }
 
-  async *events(start: (trail: ToolTrail) => Promise<CliSession | undefined>): AsyncGenerator<RunEvent> {
+  async *events(start: StartSession): AsyncGenerator<RunEvent> {
     let session: CliSession | undefined;
     const kill = () => session?.box.kill();
     try {
       session = await start(this.trail);
       if (!session) return;
       this.bound = session.bound;
-      this.isPooled = session.pooled !== undefined;
       this.stop.addEventListener('abort', kill, { once: true });
       if (this.stop.aborted) kill();
       yield* this.heardIn(session);
@@ -52,13 +53,13 @@ export class CliAttempt {
     yield* this.usages();
   }
 
-  /** A process of the pool was no good, and nothing of its answer was told: another one can have the run. */
+  /** The process was no good, and nothing of its answer was told: another one can have the run. */
   get isLost(): boolean {
     const { bound, report } = this;
     if (!bound) return true;
     // What a task has done is done.
     if (this.spec.agentic && bound.hasCalled) return false;
-    if (!this.isPooled || this.hasTold || bound.answered || this.exceeded) return false;
+    if (this.hasTold || bound.answered || this.exceeded) return false;
     return bound.refusal ? bound.refusal.kind === 'unproven' : !report.finished;
   }
 

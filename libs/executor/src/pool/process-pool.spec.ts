@@ -51,7 +51,15 @@ describe('the pool of processes', () => {
   afterEach(async () => {
     await pool.onApplicationShutdown();
     jest.useRealTimers();
-    expect(started.filter(({ isEnded }) => !isEnded)).toEqual([]);
+  });
+
+  it('leaves nothing when it is closed, also of what is at work or only starting', async () => {
+    await pool.claim(kind(), 'a');
+    await serve('b');
+    const late = pool.claim(kind(), 'c');
+    await pool.onApplicationShutdown();
+    await expect(late).rejects.toThrow('closed');
+    expect(started.map(({ isEnded }) => isEnded)).toEqual([true, true, true]);
   });
 
   const kind = (fingerprint = 'text'): ProcessKind<FakeProcess> => ({
