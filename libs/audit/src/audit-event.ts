@@ -8,6 +8,8 @@ type AuditEventType =
   | 'run.started'
   | 'run.ended'
   | 'run.refused'
+  | 'budget.threshold'
+  | 'budget.overrun'
   | 'task.created'
   | 'task.cancel_requested'
   | 'task.ended'

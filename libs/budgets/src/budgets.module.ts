@@ -1,5 +1,11 @@
 import { Module } from '@nestjs/common';
+import { Denials } from './denials.js';
+import { Prices } from './prices.js';
+import { RunAccounts } from './run-accounts.js';
 import { RunLedger } from './run-ledger.repository.js';
 
-@Module({ providers: [RunLedger], exports: [RunLedger] })
+@Module({
+  providers: [RunLedger, RunAccounts, Denials, { provide: Prices, useFactory: () => new Prices() }],
+  exports: [RunLedger, RunAccounts, Denials],
+})
 export class BudgetsModule {}
