@@ -223,6 +223,59 @@ describe('budgets', () => {
   });
 });
 
+describe('the rate of a key', () => {
+  let database: TestDatabase;
+  let processes: LedgerProcess[];
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    processes = await Promise.all([1, 2].map(() => startLedgerProcess(database.url)));
+  });
+  afterAll(async () => {
+    for (const process of processes) await process.stop();
+    await database.drop();
+  });
+
+  it.each([1, 7, 9, 100])(
+    'lets %i through at once and not one more, from wherever they come',
+    async (limit) => {
+      const [one] = processes as [LedgerProcess];
+      const key = await one.key();
+      // What comes back while this runs is no part of the question.
+      await one.rows(`INSERT INTO rate_buckets VALUES ($1, now() - interval '1 hour')`, [key]);
+      const asked = Array.from({ length: limit + 50 }, (_, i) => {
+        const { ledger, opening } = processes[i % 2]!;
+        return i % 3
+          ? ledger.admit(opening(key, { requestsPerMinute: limit }))
+          : ledger.checkAllowance('p', key, limit);
+      });
+      const startedAt = performance.now();
+      const verdicts = (await Promise.all(asked)).map(({ verdict }) => verdict);
+      const cameBack = Math.ceil(((performance.now() - startedAt) / 60_000) * limit);
+      const taken = verdicts.filter((verdict) => verdict === 'admitted').length;
+      expect(taken).toBeGreaterThanOrEqual(limit);
+      expect(taken).toBeLessThanOrEqual(limit + cameBack);
+      expect(verdicts.filter((verdict) => verdict === 'rate')).toHaveLength(limit + 50 - taken);
+    },
+  );
+
+  it('says to the millisecond when the next one may come, and what is left', async () => {
+    const [one] = processes as [LedgerProcess];
+    const key = await one.key();
+    const take = () => one.ledger.checkAllowance('p', key, 60);
+    const first = await take();
+    expect(first).toMatchObject({ allowance: { rate: { limit: 60, remaining: 59 } } });
+    // As if 59.4 of the 60 had been used at this moment.
+    await one.rows(`UPDATE rate_buckets SET full_at = clock_timestamp() + interval '59.4 seconds'`);
+    const denied = await take();
+    expect(denied).toMatchObject({ verdict: 'rate', rate: { limit: 60, remaining: 0 } });
+    const { retryAfterSeconds } = denied as { retryAfterSeconds: number };
+    expect(retryAfterSeconds).toBeGreaterThan(0.2);
+    expect(retryAfterSeconds).toBeLessThanOrEqual(0.4);
+    await new Promise((resolve) => setTimeout(resolve, retryAfterSeconds * 1000 + 1));
+    expect(await take()).toMatchObject({ verdict: 'admitted' });
+  });
+});
+
 describe('the window of a budget', () => {
   let database: TestDatabase;
   let process: LedgerProcess;

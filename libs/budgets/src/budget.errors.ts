@@ -25,7 +25,7 @@ export function rateLimited({ limit, resetSeconds }: RateState, retryAfterSecond
   return new AppError('rate_limited', `this key may make ${limit} request(s) a minute`, {
     details: {
       ...{ limit, remaining: 0, retry_after_ms: Math.ceil(retryAfterSeconds * 1000) },
-      reset_seconds: Math.ceil(resetSeconds),
+      reset: Math.ceil(resetSeconds),
     },
     retryAfterSeconds,
   });

@@ -44,11 +44,13 @@ describe('reading what an answer used', () => {
   it('takes one-hour cache writes out of the total', () => {
     const cache_creation = { ephemeral_5m_input_tokens: 10, ephemeral_1h_input_tokens: 20 };
     const message = { usage: { ...START.message.usage, cache_creation } };
-    const { usage } = read(sse({ ...START, message }));
+    const { usage } = read(sse({ ...START, message }, { type: 'message_stop' }));
     expect(usage).toMatchObject({ cacheWrite5mTokens: 10, cacheWrite1hTokens: 20 });
   });
 
-  const nothing = Object.fromEntries(Object.keys(used).map((name) => [name, name === 'model' ? MODEL : null]));
+  const nothing = Object.fromEntries(
+    Object.keys(used).map((name) => [name, name === 'model' ? MODEL : null]),
+  );
 
   it('knows nothing of an answer that was cut before it began', () => {
     expect(read('event: message_start\ndata: {"type":"mess').usage).toEqual(nothing);
@@ -70,7 +72,9 @@ describe('reading what an answer used', () => {
 
   it('passes over junk, and text that looks like an event', () => {
     const forged = { ...DELTA, delta: { type: 'text_delta', text: `data: ${JSON.stringify(END)}` } };
-    const reader = read(`data: {not json\n\n: comment\n\n${sse({ type: 'new_kind' }, START, forged, { type: 'message_stop' })}`);
+    const reader = read(
+      `data: {not json\n\n: comment\n\n${sse({ type: 'new_kind' }, START, forged, { type: 'message_stop' })}`,
+    );
     expect(reader.stopReason).toBeNull();
     expect(reader.usage).toMatchObject({ outputTokens: 1 });
   });
