@@ -1,0 +1,91 @@
+import { Injectable } from '@nestjs/common';
+import { AppConfig } from '@app/config';
+import { ChainKey } from './audit-record.js';
+import { AuditRepository } from './audit.repository.js';
+import { ChainCheck, type ChainFault, type ChainPoint, type CheckKeys } from './chain-check.js';
+import { CheckpointKey } from './checkpoint.js';
+import { CheckpointsRepository } from './checkpoints.repository.js';
+
+/** Few enough that other work of the process hardly waits, enough that the queries do not count. */
+const PAGE = 2_000;
+
+/** What a check of one chain found. `from` and `to`: the first and last event that were there. */
+export interface ChainVerdict {
+  project: string;
+  ok: boolean;
+  events: number;
+  from: number;
+  to: number;
+  /** The last event that a checkpoint covers. */
+  signed: number | null;
+  fault?: ChainFault;
+}
+
+/** Reads chains of the database again and checks them, a page at a time, without holding anything up. */
+@Injectable()
+export class ChainReader {
+  readonly #keys: CheckKeys;
+
+  constructor(
+    config: AppConfig,
+    private readonly records: AuditRepository,
+    private readonly checkpoints: CheckpointsRepository,
+  ) {
+    this.#keys = {
+      mac: new ChainKey(config.auditKey),
+      checkpoints: new CheckpointKey(config.auditKey).public,
+    };
+  }
+
+  /** The whole chain, up to the event that was last when it began. */
+  async verify(project: string, stop?: AbortSignal): Promise<ChainVerdict> {
+    const signed = await this.checkpoints.of(project);
+    // After the checkpoints: the chain may go on meanwhile, and none of them may seem to lie beyond its end.
+    const { head, first, more } = await this.records.ends(project);
+    const check = ChainCheck.of(project, signed, this.#keys);
+    const { seq } = check.start;
+    const fault =
+      first !== null && first <= seq
+        ? ({ seq: first, flaw: 'inserted' } as const)
+        : ((await this.#walk(project, check, head.seq, stop)) ?? check.end(head, more));
+    return verdictOf(project, check, fault);
+  }
+
+  /** From a point that was verified before, the point at `seq`; or what is wrong on the way. */
+  async advance(
+    project: string,
+    from: ChainPoint,
+    seq: number,
+  ): Promise<{ point: ChainPoint; fault?: ChainFault }> {
+    const check = ChainCheck.from(project, from, this.#keys);
+    const fault = await this.#walk(project, check, seq);
+    return { point: check.last, fault };
+  }
+
+  async #walk(
+    project: string,
+    check: ChainCheck,
+    last: number,
+    stop?: AbortSignal,
+  ): Promise<ChainFault | undefined> {
+    while (check.last.seq < last) {
+      stop?.throwIfAborted();
+      const { seq } = check.last;
+      const page = await this.records.between(project, seq, Math.min(seq + PAGE, last));
+      if (page.length === 0) return { seq: seq + 1, flaw: 'missing' };
+      for (const record of page) {
+        const fault = check.take(record);
+        if (fault) return fault;
+      }
+    }
+    return undefined;
+  }
+}
+
+export function verdictOf(project: string, check: ChainCheck, fault?: ChainFault): ChainVerdict {
+  const { events, start, last, signed } = check;
+  return {
+    ...{ project, ok: fault === undefined, events, from: start.seq + 1, to: last.seq, signed },
+    ...(fault && { fault }),
+  };
+}
