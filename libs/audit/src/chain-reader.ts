@@ -68,15 +68,20 @@ export class ChainReader {
     last: number,
     stop?: AbortSignal,
   ): Promise<ChainFault | undefined> {
-    while (check.last.seq < last) {
+    const read = (seq: number) => this.records.between(project, seq, Math.min(seq + PAGE, last));
+    let next = check.last.seq < last ? read(check.last.seq) : undefined;
+    while (next) {
+      const page = await next;
       stop?.throwIfAborted();
-      const { seq } = check.last;
-      const page = await this.records.between(project, seq, Math.min(seq + PAGE, last));
-      if (page.length === 0) return { seq: seq + 1, flaw: 'missing' };
+      const end = check.last.seq + PAGE;
+      // The database reads the next page while this one is checked.
+      next = end < last ? read(end) : undefined;
+      next?.catch(() => undefined); // Nobody waits for it when this page has a fault.
       for (const record of page) {
         const fault = check.take(record);
         if (fault) return fault;
       }
+      if (check.last.seq < Math.min(end, last)) return { seq: check.last.seq + 1, flaw: 'missing' };
     }
     return undefined;
   }
