@@ -4,7 +4,7 @@ import {
   CHAIN_START,
   type ChainHead,
   ChainKey,
-} from '../../libs/audit/src/audit-record.js';
+} from '../../libs/audit/src/chain/audit-record.js';
 import { AUDIT_KEY, auditEvent } from './audit-process.js';
 
 const BATCH = 10_000;

@@ -3,7 +3,7 @@ import { Clock } from '@app/common';
 import { AppConfig } from '@app/config';
 import { Transactions } from '@app/database';
 import type { AuditEvent } from './audit-event.js';
-import { ChainKey } from './audit-record.js';
+import { ChainKey } from './chain/audit-record.js';
 import { AuditRepository } from './audit.repository.js';
 
 /**

@@ -1,6 +1,6 @@
 import { Transactions } from '@app/database';
 import { auditEvent, AuditProcess } from '../../../test/support/audit-process.js';
-import { ChainReader } from './chain-reader.js';
+import { ChainReader } from './chain/chain-reader.js';
 
 describe('the audit log', () => {
   let here: AuditProcess;

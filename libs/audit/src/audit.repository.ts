@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Transactions } from '@app/database';
-import { type AuditRecord, CHAIN_START, type ChainHead } from './audit-record.js';
+import { type AuditRecord, CHAIN_START, type ChainHead } from './chain/audit-record.js';
 
 /** int8 arrives as text; a chain stays far below 2^53. */
 type Row<T extends { seq: number }> = Omit<T, 'seq'> & { seq: string };

@@ -1,6 +1,6 @@
 export type { AuditEvent } from './audit-event.js';
 export { AuditLog } from './audit-log.service.js';
 export { AuditModule } from './audit.module.js';
-export { canonicalJson } from './canonical-json.js';
-export { ChainReader } from './chain-reader.js';
-export { Checkpoints } from './checkpoints.service.js';
+export { canonicalJson } from './chain/canonical-json.js';
+export { ChainReader } from './chain/chain-reader.js';
+export { Checkpoints } from './chain/checkpoints.service.js';

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '@app/common';
 import { AppConfig } from '@app/config';
-import { AuditRepository } from './audit.repository.js';
+import { AuditRepository } from '../audit.repository.js';
 import { BEGINNING, type ChainPoint } from './chain-check.js';
 import { ChainReader } from './chain-reader.js';
 import { type Checkpoint, CheckpointKey } from './checkpoint.js';
@@ -41,12 +41,11 @@ export class Checkpoints {
     for (const project of await this.checkpoints.due(EVERY_EVENTS, before)) await this.sign(project);
   }
 
-  /** Where the chain stands now; nothing new when that is signed already, or when it is broken. */
-  async sign(project: string): Promise<Checkpoint | undefined> {
-    const { head } = await this.records.ends(project);
-    const checkpoint = await this.make(project, head.seq, 'head');
-    if (!checkpoint || !(await this.checkpoints.add(checkpoint))) return undefined;
-    this.announce(checkpoint);
+  /** The chain at this event, or at its end now; undefined when it is empty or broken. */
+  async sign(project: string, seq?: number): Promise<Checkpoint | undefined> {
+    const end = seq ?? (await this.records.ends(project)).head.seq;
+    const checkpoint = await this.make(project, end, 'head');
+    if (checkpoint && (await this.checkpoints.add(checkpoint))) this.announce(checkpoint);
     return checkpoint;
   }
 

@@ -12,6 +12,7 @@ export const CHAIN_FLAWS = {
   not_as_signed: 'a checkpoint was signed for other events than these',
   bad_signature: 'the checkpoint here was not signed with this key',
   other_key: 'written with another AUDIT_KEY',
+  unsigned: 'no checkpoint covers this event: the end of the file may be cut off or made up',
 } as const;
 
 /** `after`: the last event before it that is known to be right, when the one at fault cannot be told. */
@@ -41,7 +42,7 @@ export interface CheckKeys {
 export class ChainCheck {
   readonly #checkpoints: Checkpoint[];
   /** The newest checkpoint that agreed. */
-  signed: number | null = null;
+  signed?: Checkpoint;
   events = 0;
 
   private constructor(
@@ -118,9 +119,9 @@ export class ChainCheck {
       if (!this.keys.checkpoints.signed(checkpoint)) return { seq: checkpoint.seq, flaw: 'bad_signature' };
       const { mac, digest } = this.last;
       if (!checkpoint.mac.equals(mac) || !checkpoint.digest.equals(digest)) {
-        return { seq: checkpoint.seq, flaw: 'not_as_signed', after: this.signed ?? this.start.seq };
+        return { seq: checkpoint.seq, flaw: 'not_as_signed', after: this.signed?.seq ?? this.start.seq };
       }
-      this.signed = checkpoint.seq;
+      this.signed = checkpoint;
     }
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Transactions } from '@app/database';
-import { AT_TEXT, withNumber } from './audit.repository.js';
+import { AT_TEXT, withNumber } from '../audit.repository.js';
 import type { Checkpoint } from './checkpoint.js';
 
 const COLUMNS = `project, seq, mac, digest, reason, ${AT_TEXT} AS at, key_id AS "keyId", signature`;

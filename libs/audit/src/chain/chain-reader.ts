@@ -1,25 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '@app/config';
 import { ChainKey } from './audit-record.js';
-import { AuditRepository } from './audit.repository.js';
+import { AuditRepository } from '../audit.repository.js';
 import { ChainCheck, type ChainFault, type ChainPoint, type CheckKeys } from './chain-check.js';
+import { type ChainVerdict, verdictOf } from './chain-verdict.js';
 import { CheckpointKey } from './checkpoint.js';
 import { CheckpointsRepository } from './checkpoints.repository.js';
 
 /** Few enough that other work of the process hardly waits, enough that the queries do not count. */
 const PAGE = 2_000;
-
-/** What a check of one chain found. `from` and `to`: the first and last event that were there. */
-export interface ChainVerdict {
-  project: string;
-  ok: boolean;
-  events: number;
-  from: number;
-  to: number;
-  /** The last event that a checkpoint covers. */
-  signed: number | null;
-  fault?: ChainFault;
-}
 
 /** Reads chains of the database again and checks them, a page at a time, without holding anything up. */
 @Injectable()
@@ -85,12 +74,4 @@ export class ChainReader {
     }
     return undefined;
   }
-}
-
-export function verdictOf(project: string, check: ChainCheck, fault?: ChainFault): ChainVerdict {
-  const { events, start, last, signed } = check;
-  return {
-    ...{ project, ok: fault === undefined, events, from: start.seq + 1, to: last.seq, signed },
-    ...(fault && { fault }),
-  };
 }

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { AuditEvent } from './audit-event.js';
+import type { AuditEvent } from '../audit-event.js';
 import { canonicalJson } from './canonical-json.js';
-import { redacted } from './redacted.js';
+import { redacted } from '../redacted.js';
 
 /** One link of a project's chain, as it is stored. `at` is the text that was chained: UTC, milliseconds. */
 export interface AuditRecord {
