@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, type Principal, reachOf } from '@app/common';
 import { AuditEventsRepository, type EventPlace } from './audit-events.repository.js';
+import { AUDIT_EVENT_TYPES, AUDIT_OUTCOMES } from './audit-event.js';
 import type { AuditQuestion } from './audit-question.js';
 import type { AuditRecord } from './chain/audit-record.js';
 
@@ -18,6 +19,8 @@ export class AuditQuery {
 
   async list(principal: Principal, question: AuditQuestion): Promise<AuditPage> {
     const { cursor, limit = PAGE_SIZE, ...filters } = question;
+    requireOneOf('type', AUDIT_EVENT_TYPES, filters.type);
+    requireOneOf('outcome', AUDIT_OUTCOMES, filters.outcome);
     const before = cursor === undefined ? undefined : placeOf(cursor);
     const reach = reachOf(principal);
     const project = question.project ?? reach;
@@ -26,6 +29,11 @@ export class AuditQuery {
     const data = found.slice(0, limit);
     return { data, nextCursor: found.length > limit ? cursorOf(data.at(-1)!) : null };
   }
+}
+
+function requireOneOf(param: string, known: readonly string[], value: string | undefined): void {
+  if (value === undefined || known.includes(value)) return;
+  throw new AppError('invalid_request', `${param} must be one of ${known.join(', ')}`, { param });
 }
 
 function cursorOf({ at, project, seq }: AuditRecord): string {

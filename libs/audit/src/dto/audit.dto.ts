@@ -13,7 +13,7 @@ class PartyDto {
 }
 
 /** One thing that happened. */
-class AuditEventDto {
+export class AuditEventDto {
   @ApiProperty({ example: 'my-app' })
   project: string;
   @ApiProperty({ description: 'Its place in the chain of its project.', example: 42 })
