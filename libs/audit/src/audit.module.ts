@@ -2,6 +2,8 @@ import { Module } from '@nestjs/common';
 import { AuditEventsRepository } from './audit-events.repository.js';
 import { AuditLog } from './audit-log.service.js';
 import { AuditQuery } from './audit-query.service.js';
+import { AuditRetention } from './audit-retention.service.js';
+import { AuditUpkeep } from './audit-upkeep.js';
 import { AuditVerification } from './audit-verification.service.js';
 import { AuditController } from './audit.controller.js';
 import { AuditRepository } from './audit.repository.js';
@@ -15,7 +17,14 @@ const SHARED = [AuditLog, AuditExport, AuditQuery, AuditVerification, ChainReade
 /** Needs the database, the configuration and the clock, which are global. */
 @Module({
   controllers: [AuditController],
-  providers: [...SHARED, AuditEventsRepository, AuditRepository, CheckpointsRepository],
+  providers: [
+    ...SHARED,
+    AuditEventsRepository,
+    AuditRepository,
+    AuditRetention,
+    AuditUpkeep,
+    CheckpointsRepository,
+  ],
   exports: SHARED,
 })
 export class AuditModule {}

@@ -85,6 +85,14 @@ export class AuditRepository {
     return { head: { seq: Number(seq), mac }, first: first === null ? null : Number(first), more };
   }
 
+  /** The last event of each project in one partition, whose name is the catalogue's. */
+  async lastOfEach(partition: string): Promise<{ project: string; seq: number }[]> {
+    const rows = await this.transactions.manager.query<{ project: string; seq: string }[]>(
+      `SELECT project, max(seq) AS seq FROM ${partition} GROUP BY project ORDER BY project`,
+    );
+    return rows.map(({ project, seq }) => ({ project, seq: Number(seq) }));
+  }
+
   /**
    * In order, the events after `seq` up to `last`. More than `last - seq` come only when a number is there
    * twice, and then one too many is enough to see it.

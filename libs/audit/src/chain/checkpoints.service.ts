@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '@app/common';
 import { AppConfig } from '@app/config';
 import { AuditRepository } from '../audit.repository.js';
-import { BEGINNING, type ChainPoint } from './chain-check.js';
+import { BEGINNING, type ChainFault, type ChainPoint } from './chain-check.js';
 import { ChainReader } from './chain-reader.js';
 import { type Checkpoint, CheckpointKey } from './checkpoint.js';
 import { checkpointLine } from './checkpoint-line.js';
@@ -26,7 +26,7 @@ export class Checkpoints {
     private readonly clock: Clock,
     private readonly records: AuditRepository,
     private readonly reader: ChainReader,
-    private readonly checkpoints: CheckpointsRepository,
+    private readonly stored: CheckpointsRepository,
   ) {
     this.key = new CheckpointKey(config.auditKey);
   }
@@ -38,47 +38,53 @@ export class Checkpoints {
   /** Every chain that grew by a thousand events, or is a day behind. */
   async signDue(): Promise<void> {
     const before = new Date(this.clock.now().getTime() - EVERY_MS);
-    for (const project of await this.checkpoints.due(EVERY_EVENTS, before)) await this.sign(project);
+    for (const project of await this.stored.due(EVERY_EVENTS, before)) await this.sign(project);
   }
 
   /** The chain at this event, or at its end now; undefined when it is empty or broken. */
   async sign(project: string, seq?: number): Promise<Checkpoint | undefined> {
     const end = seq ?? (await this.records.ends(project)).head.seq;
-    const checkpoint = await this.make(project, end, 'head');
-    if (checkpoint && (await this.checkpoints.add(checkpoint))) this.announce(checkpoint);
+    const from = await this.newest(project, ({ seq: signed }) => signed <= end);
+    const checkpoint = await this.advance(project, from, end, 'head');
+    if (checkpoint && (await this.stored.add(checkpoint))) this.announce(checkpoint);
     return checkpoint;
   }
 
-  /** Not stored yet. Undefined, with a line in the log, when the chain up to there is not as it was written. */
-  async make(project: string, seq: number, reason: Checkpoint['reason']): Promise<Checkpoint | undefined> {
-    const from = await this.newestBefore(project, seq, reason);
-    const { point, fault } = await this.reader.advance(project, from, seq);
-    if (fault) {
-      this.logger.error({ msg: 'the audit chain is broken: not signed', project, ...fault });
-      return undefined;
-    }
-    if (point.seq === 0 || point.seq !== seq) return undefined;
-    const at = this.clock.now().toISOString();
-    const { mac, digest } = point;
-    return this.key.sign({ project, seq, mac, digest, reason, at });
+  /** The place up to which events may be dropped, not stored yet; undefined when anything in the chain is wrong. */
+  async cut(project: string, seq: number): Promise<Checkpoint | undefined> {
+    const { fault } = await this.reader.verify(project);
+    if (fault) return this.refuse(project, fault);
+    const from = await this.newest(project, ({ reason }) => reason === 'retention');
+    return this.advance(project, from, seq, 'retention');
+  }
+
+  async keep(checkpoint: Checkpoint): Promise<void> {
+    await this.stored.add(checkpoint);
   }
 
   announce(checkpoint: Checkpoint): void {
     this.logger.log({ msg: 'audit checkpoint', checkpoint: checkpointLine(checkpoint) });
   }
 
-  /** What is dropped for good is verified again from where retention ended last. */
-  private async newestBefore(
+  private async newest(project: string, fits: (checkpoint: Checkpoint) => boolean): Promise<ChainPoint> {
+    const fitting = (await this.stored.of(project)).filter(fits);
+    return fitting.findLast((checkpoint) => this.key.public.signed(checkpoint)) ?? BEGINNING;
+  }
+
+  private async advance(
     project: string,
+    from: ChainPoint,
     seq: number,
     reason: Checkpoint['reason'],
-  ): Promise<ChainPoint> {
-    const usable = (await this.checkpoints.of(project)).filter(
-      (checkpoint) =>
-        checkpoint.seq <= seq &&
-        (reason === 'head' || checkpoint.reason === 'retention') &&
-        this.key.public.signed(checkpoint),
-    );
-    return usable.at(-1) ?? BEGINNING;
+  ): Promise<Checkpoint | undefined> {
+    const { point, fault } = await this.reader.advance(project, from, seq);
+    if (fault) return this.refuse(project, fault);
+    if (point.seq === 0 || point.seq !== seq) return undefined;
+    const { mac, digest } = point;
+    return this.key.sign({ project, seq, mac, digest, reason, at: this.clock.now().toISOString() });
+  }
+
+  private refuse(project: string, fault: ChainFault): undefined {
+    this.logger.error({ msg: 'the audit chain is broken: not signed', project, ...fault });
   }
 }
