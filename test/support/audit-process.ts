@@ -40,16 +40,20 @@ export class AuditProcess {
   ) {}
 
   static async start(): Promise<AuditProcess> {
-    const home = await mkdtemp(join(tmpdir(), 'audit-process-'));
     const database = await createTestDatabase();
+    return AuditProcess.startOn(database.url, () => database.drop());
+  }
+
+  static async startOn(databaseUrl: string, drop = () => Promise.resolve()): Promise<AuditProcess> {
+    const home = await mkdtemp(join(tmpdir(), 'audit-process-'));
     const clock = new MovableClock();
-    const app = await moduleFor(home, database.url, clock);
-    const intruder = new pg.Client(database.url);
+    const app = await moduleFor(home, databaseUrl, clock);
+    const intruder = new pg.Client(databaseUrl);
     await intruder.connect();
-    return new AuditProcess(home, database.url, clock, app, intruder, async () => {
+    return new AuditProcess(home, databaseUrl, clock, app, intruder, async () => {
       await intruder.end();
       await app.close();
-      await database.drop();
+      await drop();
       await rm(home, { recursive: true });
     });
   }
