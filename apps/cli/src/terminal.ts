@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 
 type Stream = Writable & { isTTY?: boolean };
@@ -31,6 +32,12 @@ export class Terminal {
 
   write(text: string): void {
     this.stdout.write(this.interactive ? text.replace(CONTROL, '') : text);
+  }
+
+  /** The same for much text: waits until the reader has taken it. */
+  async send(text: string): Promise<void> {
+    const clean = this.interactive ? text.replace(CONTROL, '') : text;
+    if (!this.stdout.write(clean)) await once(this.stdout, 'drain');
   }
 
   /** Output of our own, colours included. */

@@ -12,6 +12,15 @@ export interface Answer {
   failed?: boolean;
 }
 
+export function say({ json, text, note, failed }: Answer, asJson: boolean, terminal: Terminal): void {
+  if (asJson) terminal.json(json);
+  else {
+    if (text) terminal.print(text);
+    if (note) terminal.say(note);
+  }
+  if (failed) terminal.exitCode = 1;
+}
+
 /** A verb that answers once: with --json exactly one JSON value on stdout, else text for a person. */
 @Injectable()
 export abstract class VerbCommand<Options extends object = object> extends CommandRunner {
@@ -22,13 +31,7 @@ export abstract class VerbCommand<Options extends object = object> extends Comma
   protected abstract answer(args: string[], options: Options): Promise<Answer>;
 
   override async run(args: string[], options: Options & { json?: boolean }): Promise<void> {
-    const { json, text, note, failed } = await this.answer(args, options);
-    if (options.json) this.terminal.json(json);
-    else {
-      if (text) this.terminal.print(text);
-      if (note) this.terminal.say(note);
-    }
-    if (failed) this.terminal.exitCode = 1;
+    say(await this.answer(args, options), options.json === true, this.terminal);
   }
 
   @Option({ flags: '--json', description: 'print one JSON value' })

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ACCESS_METADATA, type Access, AppError, type RequestContext } from '@app/common';
+import { ACCESS_METADATA, type Access, type RequestContext } from '@app/common';
 import { AuthFailures } from './auth-failures.js';
-import { invalidKey } from './auth.errors.js';
+import { InvalidKey } from './auth.errors.js';
+import { kidOf } from './key-format.js';
 import { KeyVerifier } from './key-verifier.js';
 import { takePresentedKey } from './presented-key.js';
 
@@ -28,11 +29,11 @@ export class AuthGuard implements CanActivate {
     ]);
     if (access && 'public' in access) return true;
     try {
-      if (presented === undefined) throw invalidKey();
+      if (presented === undefined) throw new InvalidKey('missing');
       request.principal = await this.verifier.verify(presented);
       return true;
     } catch (error) {
-      if (error instanceof AppError && error.code === 'invalid_api_key') this.failures.add();
+      if (error instanceof InvalidKey) this.failures.add(error.fault, presented && kidOf(presented));
       throw error;
     }
   }

@@ -1,13 +1,13 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { AuditEvent } from './audit-event.js';
+import type { AuditEvent } from '../audit-event.js';
 import { canonicalJson } from './canonical-json.js';
-import { redacted } from './redacted.js';
+import { redacted } from '../redacted.js';
 
-/** One link of a project's chain, as it is stored. */
+/** One link of a project's chain, as it is stored. `at` is the text that was chained: UTC, milliseconds. */
 export interface AuditRecord {
   project: string;
   seq: number;
-  at: Date;
+  at: string;
   type: string;
   actor: AuditEvent['actor'];
   target: AuditEvent['target'];
@@ -27,6 +27,12 @@ export interface ChainHead {
 
 export const CHAIN_START: ChainHead = { seq: 0, mac: Buffer.alloc(32) };
 
+/** All that a record says, as one text. */
+export function saidBy(record: Omit<AuditRecord, 'prev' | 'mac'>): string {
+  const { project, seq, at, type, actor, target, outcome, diff, requestId, macKeyId } = record;
+  return canonicalJson({ project, seq, at, type, actor, target, outcome, diff, requestId, macKeyId });
+}
+
 /**
  * The secret that chains records. It lives outside the database: who can only write rows cannot make a link
  * that fits. Each record names its key, so that records of a replaced one are not taken for edited.
@@ -43,34 +49,21 @@ export class ChainKey {
     const { diff, requestId, ...said } = redacted(event);
     const record = {
       ...said,
-      at,
+      at: at.toISOString(),
       seq: head.seq + 1,
       diff: diff ?? null,
       requestId: requestId ?? null,
-      prev: head.mac,
       macKeyId: this.id,
     };
-    return { ...record, mac: this.#macOf(record) };
+    return { ...record, prev: head.mac, mac: this.#macOf(head.mac, saidBy(record)) };
   }
 
-  matches(record: AuditRecord): boolean {
-    return record.mac.length === 32 && timingSafeEqual(record.mac, this.#macOf(record));
+  /** `said`: the record's own `saidBy`. */
+  matches({ prev, mac }: AuditRecord, said: string): boolean {
+    return mac.length === 32 && timingSafeEqual(mac, this.#macOf(prev, said));
   }
 
-  #macOf(record: Omit<AuditRecord, 'mac'>): Buffer {
-    const { project, seq, at, type, actor, target, outcome, diff, requestId, prev, macKeyId } = record;
-    const said = {
-      project,
-      seq,
-      at: at.toISOString(),
-      type,
-      actor,
-      target,
-      outcome,
-      diff,
-      requestId,
-      macKeyId,
-    };
-    return createHmac('sha256', this.secret).update(prev).update(canonicalJson(said)).digest();
+  #macOf(prev: Buffer, said: string): Buffer {
+    return createHmac('sha256', this.secret).update(prev).update(said).digest();
   }
 }
