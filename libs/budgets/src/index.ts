@@ -18,3 +18,4 @@ export { Usage } from './usage/usage.service.js';
 export { UsageExport, type UsageExportRequest } from './usage/usage-export.service.js';
 export { UsageModule } from './usage/usage.module.js';
 export { UsageRollups } from './usage/usage-rollups.service.js';
+export { LedgerRetention } from './usage/ledger-retention.service.js';

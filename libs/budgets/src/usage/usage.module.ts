@@ -12,14 +12,13 @@ import { UsageController } from './usage.controller.js';
 import { UsageRepository } from './usage.repository.js';
 import { Usage } from './usage.service.js';
 
-const SHARED = [Usage, UsageExport, UsageRollups];
+const SHARED = [LedgerRetention, Usage, UsageExport, UsageRollups];
 
 /** What the ledger adds up to, and how long it is kept. */
 @Module({
   controllers: [UsageController, ManagedUsageController],
   providers: [
     ...SHARED,
-    LedgerRetention,
     UsageExportRepository,
     UsageRangeRepository,
     UsageRanges,

@@ -46,7 +46,7 @@ const LINES = `
 export class UsageRepository {
   constructor(private readonly transactions: Transactions) {}
 
-  /** The total, and the groups: days in their order, others by what they cost. */
+  /** The total, and up to one group more than asked for: days in their order, others by what they cost. */
   async sums(asked: Asked): Promise<{ total: UsageSums; groups: GroupedSums[] }> {
     const { from, to, timeZone, groupBy, filter, limit, cutHours } = asked;
     const [firstDay, lastDay] = wholeDays(asked);
@@ -65,7 +65,7 @@ export class UsageRepository {
          SELECT ${group} AS name, ${ADDED_UP}, GROUPING(${group}) AS is_total
            FROM (${LINES}) lines ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
           GROUP BY GROUPING SETS ((${group}), ())) sums
-        ORDER BY is_total DESC, ${order} name LIMIT $${values.push(limit + 1)}`,
+        ORDER BY is_total DESC, ${order} name LIMIT $${values.push(limit + 2)}`,
       values,
     );
     return { total, groups };
