@@ -1,24 +1,11 @@
 import { operatorPrincipal } from '@app/auth';
 import { LedgerRetention, Usage, UsageDto, UsageRollups } from '@app/budgets';
-import { Clock } from '@app/common';
 import { ENDED, type LedgerProcess, startLedgerProcess } from '../support/ledger-process.js';
+import { MovableClock } from '../support/movable-clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { addRun, runIdAt } from '../support/usage-ledger.js';
 
 const DAY_MS = 86_400_000;
-
-/** The system's time, moved by hand. */
-class MovableClock extends Clock {
-  movedMs = 0;
-
-  override now(): Date {
-    return new Date(Date.now() + this.movedMs);
-  }
-
-  override monotonicMs(): number {
-    return performance.now() + this.movedMs;
-  }
-}
 
 describe('the months of the ledger', () => {
   let database: TestDatabase;
@@ -141,8 +128,8 @@ describe('the months of the ledger', () => {
     for (let n = 0; n < 400; n++) await addRun(here, { at: new Date(clock.now().getTime() - n) });
     await here.rows('ANALYZE runs');
     const open = await plan('SELECT count(*) FROM runs WHERE key_id = $1 AND outcome IS NULL', ['key_1']);
-    expect(open).not.toContain('Rows Removed by Filter');
-    const indexes = open.match(/"Index Name":"\w+"/g)!.length;
-    expect(indexes).toBe((await here.rows("SELECT 1 FROM pg_inherits WHERE inhparent = 'runs'::regclass")).length);
+    // None of the 400 is looked at. An empty month has no block to read.
+    expect(open.match(/"Rows Removed by Filter":[1-9]/)).toBe(null);
+    expect(Number(/"Shared Hit Blocks":(\d+)/.exec(open)![1])).toBeLessThan(10);
   });
 });
