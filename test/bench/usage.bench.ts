@@ -19,6 +19,7 @@ const PROJECTS = 50;
 const KEYS = 500;
 const SAMPLES = 40;
 const DAY_MS = 86_400_000;
+const NOW = new Date();
 
 /** A ledger as it is after 400 days of so many runs, on one machine with its database. */
 describe(`the usage of ${ROWS} runs`, () => {
@@ -50,7 +51,7 @@ describe(`the usage of ${ROWS} runs`, () => {
     await here.app.get(LedgerRetention).makeAhead();
     await here.rows('ALTER TABLE runs DISABLE TRIGGER USER');
     for (let from = 1; from <= ROWS; from += 500_000) {
-      const values = [from, Math.min(from + 499_999, ROWS)];
+      const values = [from, Math.min(from + 499_999, ROWS), NOW];
       await here.rows(RUNS, values);
       await here.rows(RUN_USAGE, values);
     }
@@ -158,7 +159,7 @@ describe(`the usage of ${ROWS} runs`, () => {
 const RUN = `
   SELECT n, 'run_' || lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || lpad(to_hex(n), 20, '0') AS id, at,
          (hashint4(n) & 1023) % ${KEYS} AS key, (hashint4(n + 1) & 1023) % 3 AS model, hashint4(n + 2) & 1048575 AS cost
-    FROM (SELECT n, now() - interval '${DAYS} days' + (n / ${ROWS}.0) * interval '${DAYS} days' AS at
+    FROM (SELECT n, $3::timestamptz - interval '${DAYS} days' + (n / ${ROWS}.0) * interval '${DAYS} days' AS at
             FROM generate_series($1::int, $2::int) n) times`;
 
 const RUNS = `

@@ -101,13 +101,13 @@ export class Partitions {
 
   private async partitions({ table, ids }: PartitionedTable): Promise<Partition[]> {
     return this.query<Partition[]>(
-      `SELECT c.oid::regclass::text AS name, bound.until FROM pg_inherits
-       JOIN pg_class c ON c.oid = inhrelid
-       CROSS JOIN LATERAL (SELECT (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \\(''([^'']+)''\\)'))[1] AS text)
-         written
-       CROSS JOIN LATERAL (SELECT CASE WHEN $2::text IS NULL THEN written.text::timestamptz ELSE to_timestamp(
-         ('x0000' || substr(written.text, length($2) + 2, 12))::bit(64)::bigint / 1000.0) END AS until) bound
-       WHERE inhparent = $1::regclass AND bound.until IS NOT NULL ORDER BY bound.until`,
+      // Materialized: the bounds of other tables, which look otherwise, must not be read.
+      `WITH bounds AS MATERIALIZED (
+         SELECT inhrelid AS oid, (regexp_match(pg_get_expr(relpartbound, pg_class.oid), 'TO \\(''([^'']+)''\\)'))[1] AS text
+           FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = $1::regclass)
+       SELECT oid::regclass::text AS name, CASE WHEN $2::text IS NULL THEN text::timestamptz ELSE
+                to_timestamp(('x0000' || substr(text, length($2) + 2, 12))::bit(64)::bigint / 1000.0) END AS until
+         FROM bounds WHERE text IS NOT NULL ORDER BY until`,
       [table, ids ?? null],
     );
   }
