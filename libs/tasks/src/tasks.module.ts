@@ -6,13 +6,12 @@ import { TaskEvents } from './feed/task-events.js';
 import { TaskSubmission } from './submission/task-submission.js';
 import { TaskCancels } from './task-cancels.js';
 import { TaskStoreModule } from './task-store.module.js';
-import { TaskViews } from './task-views.js';
 import { TasksController } from './tasks.controller.js';
 
 /** The routes of tasks: they take and show them, and start nothing. */
 @Module({
   imports: [ArtifactsModule, AuditModule, PolicyModule, RunsModule, TaskStoreModule],
   controllers: [TasksController],
-  providers: [TaskCancels, TaskEvents, TaskSubmission, TaskViews],
+  providers: [TaskCancels, TaskEvents, TaskSubmission],
 })
 export class TasksModule {}
