@@ -1,6 +1,7 @@
 export { ArtifactStore } from './artifacts/artifact-store.js';
 export { ArtifactsRepository } from './artifacts/artifacts.repository.js';
 export type { TaskDto, TaskListDto } from './dto/task.dto.js';
+export { TASK_STATUSES } from './task.js';
 export { TaskViews } from './task-views.js';
 export { TaskViewsModule } from './task-views.module.js';
 export { TaskWorkerModule } from './task-worker.module.js';
