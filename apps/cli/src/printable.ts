@@ -6,7 +6,8 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 export const printable = (text: string): string => text.replace(CONTROL, '');
 
 /** The same as one line. */
-export const oneLine = (text: string): string => printable(text.replaceAll(/\s+/g, ' ')).trim();
+export const oneLine = (text: string): string =>
+  printable(text.replaceAll(/\s*[\t\n\r\u2028\u2029]\s*/g, ' ')).trim();
 
 /** The beginning, as far as it fits. A letter beyond the plain alphabets may be two columns wide. */
 export function cut(line: string, columns: number): string {

@@ -4,7 +4,9 @@ import { bytes, dollars, seconds } from './progress/amounts.js';
 import { fields, table } from './table.js';
 import type { Answer } from './verb.command.js';
 
-const LONGEST_DESCRIPTION = 50;
+/** Of a description, which may have a megabyte. */
+const IN_A_LIST = 50;
+const ALONE = 500;
 
 export function taskPage(json: TaskListDto, interactive: boolean): Answer {
   const note = json.next_cursor ? `there are more: --cursor ${json.next_cursor}` : undefined;
@@ -16,7 +18,7 @@ export function taskPage(json: TaskListDto, interactive: boolean): Answer {
     task.id,
     ...(several ? [task.project_id ?? null] : []),
     ...[task.status, task.created_at, task.model, task.cost_usd === null ? null : dollars(task.cost_usd)],
-    cut(oneLine(task.description), LONGEST_DESCRIPTION),
+    cut(oneLine(task.description), IN_A_LIST),
   ]);
   return { json, text: table(head, rows, interactive), note };
 }
@@ -27,7 +29,7 @@ export function oneTask(json: TaskDto): Answer {
     id: task.id,
     ...(task.project_id ? { project: task.project_id } : {}),
     status: task.queue_position ? `${task.status}, number ${task.queue_position} in line` : task.status,
-    description: task.description,
+    description: cut(oneLine(task.description), ALONE),
     ...{ model: task.model, workspace: task.workspace, metadata: task.metadata },
     ...{ created: task.created_at, started: task.started_at, finished: task.finished_at },
     took: timing && seconds(timing.total_ms),

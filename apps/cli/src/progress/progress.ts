@@ -13,8 +13,8 @@ export interface Progress {
 
 export const SILENT: Progress = { now: () => undefined, end: () => undefined };
 
-/** The spinner, the space behind it and the last column, at which a line would wrap. */
-const AROUND = 3;
+/** The spinner, two spaces behind it and the last column, at which a line would wrap. */
+const AROUND = 4;
 const LEAST_ACTIVITY = 10;
 
 /** On a terminal that can rewrite a line; elsewhere undefined. */
@@ -41,14 +41,17 @@ class StatusLine implements Progress {
   constructor(private readonly terminal: Terminal) {}
 
   on(spinner: Ora): this {
-    this.spinner = spinner.start();
+    this.spinner = spinner;
     process.once('exit', this.leaving);
     return this;
   }
 
   now(activity: string | undefined, costUsd?: number): void {
-    this.activity = activity ?? this.activity;
     this.costUsd = costUsd ?? this.costUsd;
+    if (activity === undefined || activity === this.activity) return;
+    this.activity = activity;
+    // At once: what is over before the next frame is seen too.
+    this.spinner?.start().render();
   }
 
   end(): void {
