@@ -185,7 +185,7 @@ describe('claude-api tasks', () => {
     const red = JSON.parse((await asOperator('list', '--project', 'red', '--limit', '5', '--json')).stdout);
     expect(red.data.map(({ id: each, project_id }: any) => [each, project_id])).toEqual([[id, 'red']]);
     expect((await asOperator('list', '--project', 'none')).stdout).toBe('');
-    expect((await asOperator('show', id)).stdout).toMatch(/^project +red$/m);
+    expect((await asOperator('show', id)).stdout).toMatch(/^project +red$[^]+\n\nmine\n$/m);
     const told = (await asOperator('logs', id, '--json')).stdout.trim().split('\n');
     expect(told.map((line) => JSON.parse(line).type)).toEqual(expect.arrayContaining(['queued', 'result']));
     expect(await asOperator('list', '--status', 'done')).toMatchObject({ code: 2 });
@@ -214,7 +214,7 @@ describe('claude-api tasks', () => {
       const ended = await run.ended();
       expect(ended.code).toBe(code);
       const task = JSON.parse(ended.stdout);
-      expect(ended.stderr).toContain(`cancelling ${task.id}`);
+      expect(ended.stderr).toContain('cancelling; Ctrl-C again leaves at once\n');
       expect(task.status).toBe('cancelled');
       expect((await api.show(task.id)).status).toBe('cancelled');
     });
@@ -238,7 +238,7 @@ describe('claude-api tasks', () => {
       const run = start(['run', 'x'], { CLAUDE_API_URL: await listening(silent) });
       await run.says('task_1');
       run.signal('SIGINT');
-      await run.says('cancelling task_1');
+      await run.says('cancelling');
       run.signal('SIGINT');
       expect((await run.ended()).code).toBe(130);
       close(silent);

@@ -1,4 +1,5 @@
 /** Escape sequences of a terminal (CSI), and the characters between them. */
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
 const TOKENS = /\u001b\[([?0-9;]*)([A-Za-z])|[^]/gu;
 
 /**

@@ -1,5 +1,5 @@
 import type { TaskDto, TaskListDto } from '@app/tasks';
-import { cut, oneLine } from './printable.js';
+import { cut, oneLine, printable } from './printable.js';
 import { bytes, dollars, seconds } from './progress/amounts.js';
 import { fields, table } from './table.js';
 import type { Answer } from './verb.command.js';
@@ -23,8 +23,8 @@ export function taskPage(json: TaskListDto, interactive: boolean): Answer {
   return { json, text: table(head, rows, interactive), note };
 }
 
-export function oneTask(json: TaskDto): Answer {
-  const { execution_log: log, artifacts, denials, timing, usage, error, result, ...task } = json;
+export function oneTask(json: TaskDto, interactive: boolean): Answer {
+  const { execution_log: log, artifacts, denials, timing, usage, error, ...task } = json;
   const text = fields({
     id: task.id,
     ...(task.project_id ? { project: task.project_id } : {}),
@@ -37,15 +37,15 @@ export function oneTask(json: TaskDto): Answer {
     tokens: usage && `${usage.input_tokens ?? '?'} in, ${usage.output_tokens ?? '?'} out`,
     events: log?.length,
     error: error && `${error.code}: ${error.message}`,
-    summary: result?.summary,
     artifacts: artifacts.map(({ path, size_bytes }) => `${path} (${bytes(size_bytes)})`),
     denials: denials.map(({ message, rule }) => `${message} (${rule})`),
   });
-  return { json, text };
+  const output = outputOf(json, interactive);
+  return { json, text: output ? `${text}\n\n${output}` : text };
 }
 
 /** What a task that has ended came to; `url` is the server's. */
-export function endedTask(json: TaskDto, url: string): Answer {
+export function endedTask(json: TaskDto, url: string, interactive: boolean): Answer {
   const { status, result, error, timing, cost_usd, model, artifacts, denials } = json;
   const took = timing && seconds(timing.queue_ms + timing.total_ms);
   const kept = artifacts.map(({ path, size_bytes, url: where }) =>
@@ -55,7 +55,7 @@ export function endedTask(json: TaskDto, url: string): Answer {
   const skipped = result?.skipped_files ?? [];
   return {
     json,
-    text: outputOf(json),
+    text: outputOf(json, interactive),
     note: [
       [status, took, dollars(cost_usd), model, json.id].filter(Boolean).join(' · '),
       ...kept,
@@ -68,10 +68,11 @@ export function endedTask(json: TaskDto, url: string): Answer {
   };
 }
 
-function outputOf({ result }: TaskDto): string {
+/** The data that was asked for, else the model's last words. */
+function outputOf({ result }: TaskDto, interactive: boolean): string {
   const { structured_output: data, output = '' } = result ?? {};
-  if (data !== null && data !== undefined) return JSON.stringify(data);
-  return output.replace(/\n$/, '');
+  const text = data === null || data === undefined ? output.replace(/\n$/, '') : JSON.stringify(data);
+  return interactive ? printable(text) : text;
 }
 
 function reasonOf(status: string, error: TaskDto['error']): string {

@@ -43,7 +43,6 @@ export class TaskRun {
   }
 
   private async cancel(): Promise<void> {
-    this.terminal.say(`cancelling ${this.id}; Ctrl-C again leaves at once`);
     try {
       await this.client.cancel(this.id);
     } catch (error) {

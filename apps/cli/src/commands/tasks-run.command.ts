@@ -1,9 +1,9 @@
 import { Option, SubCommand } from 'nest-commander';
+import type { TaskDto } from '@app/tasks';
 import { keyedServer } from '../http/live-server.js';
 import { TaskClient } from '../http/task-client.js';
 import { interruptible } from '../interruptible.js';
 import { collected, decimal, wholeNumber } from '../option-values.js';
-import { printable } from '../printable.js';
 import { liveProgress, PlainProgress } from '../progress/progress.js';
 import { argumentOrStdin } from '../read-stdin.js';
 import { RunCommand } from '../run.command.js';
@@ -28,13 +28,23 @@ export class TasksRunCommand extends RunCommand<RunTaskOptions> {
     const request = await taskRequest(await argumentOrStdin('description', argument), options);
     const client = new TaskClient(server);
     return interruptible(this.terminal, async (signal) => {
-      const accepted = await client.submit(request, signal);
+      signal.addEventListener('abort', () => this.terminal.say('cancelling; Ctrl-C again leaves at once'));
+      const accepted = await this.submit(client, request, signal);
       if (options.detach) return { json: accepted, text: accepted.id };
       await this.follow(client, accepted.id, signal);
       const { endedTask } = await import('../task-answers.js');
-      const ended = endedTask(await client.show(accepted.id), server.url);
-      return this.terminal.interactive ? { ...ended, text: printable(ended.text) } : ended;
+      return endedTask(await client.show(accepted.id), server.url, this.terminal.interactive);
     });
+  }
+
+  /** A signal does not end it: a task that was accepted has to be cancelled, and for that its id is needed. */
+  private async submit(client: TaskClient, request: object, signal: AbortSignal): Promise<TaskDto> {
+    try {
+      return await client.submit(request, signal);
+    } catch (error) {
+      if (signal.aborted) this.terminal.say('the task may have been accepted: see claude-api tasks list');
+      throw error;
+    }
   }
 
   private async follow(client: TaskClient, id: string, signal: AbortSignal): Promise<void> {
