@@ -17,10 +17,20 @@ describe('claude-api tasks', () => {
   let env: Record<string, string>;
   let operator: Record<string, string>;
   const started: CliProcess[] = [];
+  const opened: (() => unknown)[] = [];
   const cli = (...args: string[]) => runCli(env, ['tasks', ...args]);
   const start = (args: string[], more = {}) => {
     started.push(CliProcess.start({ ...env, ...more }, ['tasks', ...args]));
     return started.at(-1)!;
+  };
+
+  const open = async (server: Server) => {
+    opened.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   };
 
   beforeAll(async () => {
@@ -37,8 +47,9 @@ describe('claude-api tasks', () => {
     });
     await runCli(env, ['--version']); // builds when the build is stale
   }, 180_000);
-  afterEach(() => {
+  afterEach(async () => {
     for (const child of started.splice(0)) child.stop();
+    for (const close of opened.splice(0)) await close();
     service.model.reset();
   });
   afterAll(() => service.stop());
@@ -235,13 +246,12 @@ describe('claude-api tasks', () => {
         if (method === 'POST' && url === '/v1/tasks') response.writeHead(202).end('{"id":"task_1"}');
         else if (method === 'GET') response.writeHead(200).write(': still here\n\n');
       });
-      const run = start(['run', 'x'], { CLAUDE_API_URL: await listening(silent) });
+      const run = start(['run', 'x'], { CLAUDE_API_URL: await open(silent) });
       await run.says('task_1');
       run.signal('SIGINT');
       await run.says('cancelling');
       run.signal('SIGINT');
       expect((await run.ended()).code).toBe(130);
-      close(silent);
     });
   });
 
@@ -255,6 +265,7 @@ describe('claude-api tasks', () => {
         ],
       });
       const way = await severableUrl(service.url);
+      opened.push(way.sever, way.close);
       const run = start(['run', 'cut: x'], { CLAUDE_API_URL: way.url });
       await run.says('echo one');
       const id = /task_[0-9a-f]{32}/.exec(run.stderr)![0];
@@ -265,7 +276,6 @@ describe('claude-api tasks', () => {
       await Promise.all([run.says('trying again'), logs.says('trying again')]);
       way.mend();
       const [ran, read] = await Promise.all([run.ended(), logs.ended()]);
-      await way.close();
       expect(ran).toMatchObject({ code: 0, stdout: 'Three.\n' });
       expect(ran.stderr.match(/Bash {2}.*/g)).toEqual(['Bash  echo one', 'Bash  sleep 4; echo two']);
       expect(read.code).toBe(0);
@@ -294,22 +304,11 @@ describe('claude-api tasks', () => {
         for await (const piece of answer.body!) response.write(piece);
         response.end();
       });
-      const run = start(['run', 'only one of these'], { CLAUDE_API_URL: await listening(forgetful) });
+      const run = start(['run', 'only one of these'], { CLAUDE_API_URL: await open(forgetful) });
       expect(await run.ended()).toMatchObject({ code: 0, stdout: 'Once.\n' });
-      close(forgetful);
       expect(lost).toBe(2);
       const listed = JSON.parse((await cli('list', '--json', '--limit', '200')).stdout).data;
       expect(listed.filter(({ description }: any) => description === 'only one of these')).toHaveLength(1);
     });
   });
 });
-
-async function listening(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-function close(server: Server): void {
-  server.closeAllConnections();
-  server.close();
-}
