@@ -4,6 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Checkpoints } from '@app/audit';
+import { loadConfig } from '@app/config';
+import { StructuredLog } from '../../apps/api/src/logging/structured-log.js';
 import { AUDIT_KEY, AuditProcess } from '../support/audit-process.js';
 import { cleanEnvironment, runCli } from '../support/server-process.js';
 
@@ -134,5 +137,27 @@ describe('claude-api audit, as its user runs it', () => {
       code: 1,
       stdout: expect.stringMatching(/^broken +my-app +event 2: .+\(missing\)$/m),
     });
+  });
+
+  it('finds in a copy of the log what somebody cut off with every trace in the database', async () => {
+    let log = '';
+    const config = loadConfig({}, { CLAUDE_API_HOME: here.home, AUDIT_KEY, LOG_LEVEL: 'info' });
+    here.app.useLogger(new StructuredLog(config, { write: (line) => (log += line) }));
+    await here.append(4, { project: 'cut' });
+    await here.app.get(Checkpoints).sign('cut');
+    here.app.useLogger(false);
+    const copy = join(home, 'service.log');
+    await writeFile(copy, `a line of something else\n{"kind":"checkpoint","broken":\n${log}`);
+    await here.tamper(`DELETE FROM audit_events WHERE project = 'cut' AND seq > 2;
+      DELETE FROM audit_checkpoints WHERE project = 'cut';
+      UPDATE audit_heads SET seq = 2, mac = (SELECT mac FROM audit_events WHERE project = 'cut' AND seq = 2)
+      WHERE project = 'cut'`);
+    await writeFile(file, (await cli('export', '--project', 'cut')).stdout);
+
+    expect((await cli('verify', '--project', 'cut')).code).toBe(0);
+    expect((await elsewhere({ AUDIT_KEY }, 'verify', file)).code).toBe(0);
+    const { stdout: key } = await elsewhere({ AUDIT_KEY }, 'public-key');
+    const found = await elsewhere({}, 'verify', file, '--public-key', key.trim(), '--anchors', copy);
+    expect(found).toMatchObject({ code: 1, stdout: expect.stringMatching(/^broken +cut +/) });
   });
 });

@@ -1,8 +1,10 @@
-import { CommandRunner, Option } from 'nest-commander';
+import { Option } from 'nest-commander';
+import type { AuditQuestion } from '@app/audit';
 import { time } from './option-values.js';
+import { VerbCommand } from './verb.command.js';
 
 /** The filters that `audit list` and `audit tail` share. What they are compared with is for the audit to refuse. */
-export abstract class AuditFilterOptions extends CommandRunner {
+export abstract class AuditFilterOptions<Question extends AuditQuestion> extends VerbCommand<Question> {
   @Option({ flags: '--project <project>', description: 'only events of this project' })
   parseProject(value: string): string {
     return value;

@@ -36,3 +36,6 @@ export function time(option: string, value: string): Date {
 export function collected(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];
 }
+
+/** What a list option asks for: "none" is a list without names. */
+export const listed = (names: string[] | undefined) => (names?.includes('none') ? [] : names);

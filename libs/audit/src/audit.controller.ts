@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { AppError, Caller, download, type Principal, Requires } from '@app/common';
 import { AuditQuery } from './audit-query.service.js';
@@ -31,8 +31,13 @@ export class AuditController {
     summary: 'Whole chains, as a stream',
     description: '`claude-api audit verify FILE` checks it, without this server and without its database.',
   })
-  @ApiProduces('application/jsonl', 'text/csv')
-  @ApiOkResponse({ description: 'One JSON value per line: header, chains, checkpoints, events, end.' })
+  @ApiOkResponse({
+    description: 'One JSON value per line: a header, each chain with its checkpoints and events, an end.',
+    content: {
+      'application/jsonl': { schema: { type: 'string' } },
+      'text/csv': { schema: { type: 'string' } },
+    },
+  })
   async export(
     @Caller() principal: Principal,
     @Query() { project, format = 'jsonl' }: AuditExportDto,

@@ -1,6 +1,6 @@
 export type { AuditEvent } from './audit-event.js';
 export { AuditLog } from './audit-log.service.js';
-export { type AuditPage, AuditQuery } from './audit-query.service.js';
+export { AuditQuery } from './audit-query.service.js';
 export type { AuditQuestion } from './audit-question.js';
 export { AuditVerification } from './audit-verification.service.js';
 export { AuditModule } from './audit.module.js';

@@ -55,9 +55,18 @@ export class KeyVerifier {
   }
 
   async verify(presented: string): Promise<Principal> {
+    return this.verifier(presented)();
+  }
+
+  /** What verifies this key now and again, without keeping it. */
+  verifier(presented: string): () => Promise<Principal> {
     const kid = kidOf(presented);
     if (!kid) throw new InvalidKey('malformed');
     const digest = this.secrets.digest(presented);
+    return () => this.verifyDigest(kid, digest);
+  }
+
+  private async verifyDigest(kid: string, digest: Buffer): Promise<Principal> {
     const id = digest.toString('base64');
     const verdict = this.cached(id, kid, digest) ?? (await this.read(id, kid, digest));
     if (!verdict || !timingSafeEqual(verdict.digest, digest)) throw new InvalidKey('unknown');

@@ -1,6 +1,6 @@
 export { ACCESS_METADATA, Public, Requires, type Access } from './access.decorator.js';
 export { AppError } from './app-error.js';
-export { Caller, type RequestContext } from './caller.decorator.js';
+export { Caller, principalIn, type RequestContext, type SocketContext } from './caller.decorator.js';
 export { Clock } from './clock.js';
 export { CommonModule } from './common.module.js';
 export { csvRow } from './csv.js';
@@ -20,4 +20,4 @@ export {
   reachOf,
   type Scope,
 } from './principal.js';
-export { requireAtMost, requireModel } from './request-checks.js';
+export { requireAtMost, requireModel, requireScope } from './request-checks.js';

@@ -13,6 +13,8 @@ export type SandboxChoice = 'auto' | 'bubblewrap' | 'process';
 export abstract class AppConfig {
   readonly port: number;
   readonly host: string;
+  /** Of web pages, beside our own, that may open a socket. */
+  readonly allowedOrigins: string[];
   readonly home: string;
   /** An external Postgres; absent = the embedded one. */
   readonly databaseUrl?: string;

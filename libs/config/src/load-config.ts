@@ -24,6 +24,7 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
   return {
     port: overrides.port ?? values.PORT,
     host: overrides.host ?? values.HOST,
+    allowedOrigins: values.ALLOWED_ORIGINS,
     home,
     databaseUrl: values.DATABASE_URL,
     role: values.ROLE,
@@ -67,7 +68,8 @@ export interface ShownSetting {
 export function showConfig(env: Environment = process.env): ShownSetting[] {
   const { values, sources } = readSettings(env);
   return (Object.keys(SETTINGS) as SettingName[]).map((name) => {
-    const value = values[name] ?? null;
+    const held = values[name] ?? null;
+    const value = Array.isArray(held) ? held.join(', ') : held;
     return { name, value: SETTINGS[name].secret && value !== null ? '(set)' : value, source: sources[name] };
   });
 }

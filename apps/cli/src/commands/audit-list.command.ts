@@ -2,24 +2,13 @@ import { Option, SubCommand } from 'nest-commander';
 import type { AuditQuestion } from '@app/audit';
 import { AuditFilterOptions } from '../audit-filters.js';
 import { time, wholeNumber } from '../option-values.js';
-import { Terminal } from '../terminal.js';
-import { say } from '../verb.command.js';
+import type { Answer, Given } from '../verb.command.js';
 
 @SubCommand({ name: 'list', description: 'the newest first' })
-export class AuditListCommand extends AuditFilterOptions {
-  constructor(private readonly terminal: Terminal) {
-    super();
-  }
-
-  override async run(_: string[], options: AuditQuestion & { json?: boolean }): Promise<void> {
-    const { json = false, ...question } = options;
+export class AuditListCommand extends AuditFilterOptions<AuditQuestion> {
+  protected async answer(_: string[], { json: __, ...question }: Given<AuditQuestion>): Promise<Answer> {
     const { eventsPage } = await import('../audit-answers.js');
-    say(await eventsPage(question, this.terminal.interactive), json, this.terminal);
-  }
-
-  @Option({ flags: '--json', description: 'print one JSON value' })
-  parseJson(): boolean {
-    return true;
+    return eventsPage(question, this.terminal.interactive);
   }
 
   @Option({ flags: '--to <time>', description: 'before' })

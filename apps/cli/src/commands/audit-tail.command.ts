@@ -2,22 +2,17 @@ import { Option, SubCommand } from 'nest-commander';
 import type { AuditQuestion } from '@app/audit';
 import { AuditFilterOptions } from '../audit-filters.js';
 import { wholeNumber } from '../option-values.js';
-import { Terminal } from '../terminal.js';
+import type { Given } from '../verb.command.js';
 
 interface TailOptions extends AuditQuestion {
   follow?: boolean;
   lines?: number;
-  json?: boolean;
 }
 
 /** The end of the audit, a line an event. With --json each line is one JSON value. */
 @SubCommand({ name: 'tail', description: 'the last events, the newest at the end' })
-export class AuditTailCommand extends AuditFilterOptions {
-  constructor(private readonly terminal: Terminal) {
-    super();
-  }
-
-  override async run(_: string[], options: TailOptions): Promise<void> {
+export class AuditTailCommand extends AuditFilterOptions<TailOptions> {
+  protected async answer(_: string[], options: Given<TailOptions>): Promise<undefined> {
     const { follow = false, lines = 20, json = false, ...question } = options;
     const { tail } = await import('../audit-tail.js');
     const stopped = new AbortController();
@@ -38,10 +33,5 @@ export class AuditTailCommand extends AuditFilterOptions {
   @Option({ flags: '-n, --lines <n>', description: 'how many of the last; default: 20' })
   parseLines(value: string): number {
     return wholeNumber('--lines', value, 1, 200);
-  }
-
-  @Option({ flags: '--json', description: 'print one JSON value a line' })
-  parseJson(): boolean {
-    return true;
   }
 }

@@ -109,8 +109,7 @@ async function checkAudit({ manager }: Transactions, mode: DatabaseHandle['mode'
   );
   const check = 'audit';
   if (!row?.changeable) return { check, status: 'ok', detail: 'can only be added to' };
-  const detail =
-    'guarded by its trigger and its chain; this login is a superuser and could switch the trigger off';
+  const detail = 'guarded by trigger and chain; a superuser such as this login could switch the trigger off';
   if (mode === 'embedded') return { check, status: 'ok', detail };
   return {
     check,

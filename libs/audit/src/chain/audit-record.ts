@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { AuditEvent } from '../audit-event.js';
 import { canonicalJson } from './canonical-json.js';
 import { redacted } from '../redacted.js';
@@ -39,9 +39,11 @@ export function saidBy(record: Omit<AuditRecord, 'prev' | 'mac'>): string {
  */
 export class ChainKey {
   readonly id: string;
+  readonly #secret: KeyObject;
 
-  constructor(private readonly secret: string) {
-    this.id = createHmac('sha256', secret).update('key id').digest('hex').slice(0, 8);
+  constructor(secret: string) {
+    this.#secret = createSecretKey(Buffer.from(secret));
+    this.id = createHmac('sha256', this.#secret).update('key id').digest('hex').slice(0, 8);
   }
 
   /** The next record after `head`, without anything that looks like a secret. */
@@ -64,6 +66,6 @@ export class ChainKey {
   }
 
   #macOf(prev: Buffer, said: string): Buffer {
-    return createHmac('sha256', this.secret).update(prev).update(said).digest();
+    return createHmac('sha256', this.#secret).update(prev).update(said).digest();
   }
 }
