@@ -11,6 +11,7 @@ import { PermissionsGuard, PermissionsModule } from '@app/permissions';
 import { TasksModule, TaskWorkerModule } from '@app/tasks';
 import { HealthModule } from './health/health.module.js';
 import type { ReadinessCheck } from './health/readiness.js';
+import { StreamModule } from './stream/stream.module.js';
 
 /** Every route of the service. Who asks is settled before what they may do; both before a body is read. */
 @Module({})
@@ -27,6 +28,7 @@ export class AppModule {
         AuthModule,
         CompletionsModule,
         TasksModule,
+        StreamModule,
         ...(config.role === 'api' ? [] : [TaskWorkerModule]),
         HealthModule.checking({
           imports: [ExecutorModule],

@@ -12,6 +12,7 @@ import { securityHeaders } from './http/security-headers.js';
 import { Validation } from './http/validation.js';
 import { StructuredLog } from './logging/structured-log.js';
 import { serveDocs } from './openapi.js';
+import { StreamAdapter } from './stream/stream-adapter.js';
 
 export interface Surroundings {
   draining?: Draining;
@@ -35,6 +36,7 @@ export async function createSurface(
 
 /** Puts the surface around the routes. */
 export function configureApp(app: NestExpressApplication, draining = new Draining()): NestExpressApplication {
+  app.useWebSocketAdapter(new StreamAdapter(app));
   app.use(securityHeaders, ingress(draining));
   app.useGlobalFilters(new ProblemFilter());
   app.useGlobalInterceptors(new JsonBody());

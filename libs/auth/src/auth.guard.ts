@@ -1,39 +1,42 @@
 import type { IncomingMessage } from 'node:http';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ACCESS_METADATA, type Access, AppError, type RequestContext } from '@app/common';
-import { AuthFailures } from './auth-failures.js';
-import { invalidKey } from './auth.errors.js';
-import { KeyVerifier } from './key-verifier.js';
+import { ACCESS_METADATA, type Access, type RequestContext, type SocketContext } from '@app/common';
+import { InvalidKey } from './auth.errors.js';
+import { Callers } from './callers.service.js';
 import { takePresentedKey } from './presented-key.js';
 
 /**
  * Puts the Principal on every request but those of public routes, or answers 401. Behind it the request no
- * longer carries the key, on public routes neither.
+ * longer carries the key, on public routes neither. A socket showed its key once: each of its frames reads anew
+ * what the key may do.
  */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
-    private readonly verifier: KeyVerifier,
-    private readonly failures: AuthFailures,
+    private readonly callers: Callers,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const request = context.switchToHttp().getRequest<IncomingMessage & RequestContext>();
-    const presented = takePresentedKey(request);
     const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS_METADATA, [
       context.getHandler(),
       context.getClass(),
     ]);
-    if (access && 'public' in access) return true;
-    try {
-      if (presented === undefined) throw invalidKey();
-      request.principal = await this.verifier.verify(presented);
+    const isPublic = access !== undefined && 'public' in access;
+    if (context.getType() === 'ws') {
+      const socket = context.switchToWs().getClient<SocketContext>();
+      if (!isPublic) socket.principal = await verified(socket);
       return true;
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'invalid_api_key') this.failures.add();
-      throw error;
     }
+    const request = context.switchToHttp().getRequest<IncomingMessage & RequestContext>();
+    const presented = takePresentedKey(request);
+    if (!isPublic) request.principal = (await this.callers.identify(presented)).principal;
+    return true;
   }
+}
+
+function verified({ verify }: SocketContext): ReturnType<NonNullable<typeof verify>> {
+  if (!verify) throw new InvalidKey('missing');
+  return verify();
 }

@@ -6,6 +6,7 @@ import { ApiKey, ApiKeySecret } from './api-key.entity.js';
 import { AuthFailures } from './auth-failures.js';
 import { AuthGuard } from './auth.guard.js';
 import { Bootstrap } from './bootstrap.js';
+import { Callers } from './callers.service.js';
 import { KeyChanges } from './key-changes.js';
 import { KeyJournal } from './key-journal.js';
 import { KeySecrets } from './key-secrets.js';
@@ -15,7 +16,7 @@ import { KeysRepository } from './keys.repository.js';
 import { KeysService } from './keys.service.js';
 import { LastUsed } from './last-used.js';
 
-const SHARED = [AuthGuard, Bootstrap, KeyChanges, KeysService, KeyVerifier];
+const SHARED = [AuthGuard, Bootstrap, Callers, KeyChanges, KeysService, KeyVerifier];
 
 @Module({
   imports: [TypeOrmModule.forFeature([ApiKey, ApiKeySecret]), AuditModule, PermissionsModule],

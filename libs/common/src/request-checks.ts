@@ -1,10 +1,19 @@
 import { AppError } from './app-error.js';
 import { MODEL_FAMILIES, modelFamily } from './models.js';
+import type { Principal, Scope } from './principal.js';
 
 /** Throws `request_too_large` for a text of more bytes than this, with its field. */
 export function requireAtMost(bytes: number, param: string, text = ''): void {
   if (Buffer.byteLength(text) <= bytes) return;
   throw new AppError('request_too_large', `${param} may have at most ${bytes} bytes`, { param });
+}
+
+/** Throws `permission_denied` unless the caller has the scope. */
+export function requireScope(principal: Principal | undefined, scope: Scope): void {
+  if (principal?.scopes.has(scope)) return;
+  throw new AppError('permission_denied', `this key may not do that: it lacks the scope ${scope}`, {
+    details: { required_scope: scope },
+  });
 }
 
 /** Throws `invalid_request` for what is neither `auto`, a family nor a full id. `hint` ends the message. */

@@ -5,7 +5,7 @@ const MEBIBYTE = 1024 * 1024;
 const METADATA_BYTES = 16 * 1024;
 
 /** What the DTO’s decorators cannot say: sizes in bytes, known models, and fields that exclude each other. */
-export function checkRequest(dto: CreateCompletionDto): void {
+export function checkRequest(dto: Partial<CreateCompletionDto>): void {
   requireAtMost(MEBIBYTE, 'prompt', dto.prompt);
   requireAtMost(MEBIBYTE, 'system', dto.system);
   requireAtMost(METADATA_BYTES, 'metadata', dto.metadata && JSON.stringify(dto.metadata));

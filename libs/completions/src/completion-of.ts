@@ -17,7 +17,13 @@ export function completionOf(run: Run, result: RunResult, around: Around): Compl
     created: around.created,
     model: run.model,
     content: result.text,
-    choices: [{ index: 0, text: result.text, finish_reason: result.finishReason ?? 'stop' }],
+    choices: [
+      {
+        index: 0,
+        text: result.text,
+        finish_reason: result.finishReason ?? (result.status === 'cancelled' ? 'cancelled' : 'stop'),
+      },
+    ],
     usage: tokenUsage(result.usage),
     cost_usd: result.costUsd,
     timing: result.timing,

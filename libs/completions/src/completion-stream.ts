@@ -2,6 +2,27 @@ import type { Response } from 'express';
 import { type Clock, EventStream, LONGEST_STALL_MS } from '@app/common';
 import type { CompletionEvent, StartedCompletion } from './completion-events.js';
 
+/** An event of a completion as every wire tells it: `seq` starts at 1 and has no gap. */
+export type CompletionWireEvent = {
+  type: CompletionEvent['type'];
+  seq: number;
+  timestamp: string;
+  id: string;
+};
+
+export async function* wireEvents(
+  { id, events }: StartedCompletion,
+  clock: Clock,
+  requestId: string,
+): AsyncGenerator<CompletionWireEvent> {
+  let seq = 0;
+  for await (const event of events) {
+    seq += 1;
+    const timestamp = clock.now().toISOString();
+    yield { type: event.type, seq, timestamp, id, ...payload(event, requestId) };
+  }
+}
+
 /**
  * Writes the events of a completion as server-sent events, and reads on when the reader is gone so that the run
  * is settled: it holds a place that others wait for.
@@ -15,14 +36,10 @@ export async function streamCompletion(
   const stream = new EventStream(response);
   // A reader that takes a little now and then must not outlast the run by much.
   const overdue = setTimeout(() => response.destroy(), started.endsWithinMs + LONGEST_STALL_MS);
-  let seq = 0;
   let whole = false;
   try {
-    for await (const event of started.events) {
-      if (stream.gone) continue;
-      seq += 1;
-      const stamp = { seq, timestamp: clock.now().toISOString(), id: started.id };
-      await stream.send(seq, event.type, { type: event.type, ...stamp, ...payload(event, requestId) });
+    for await (const event of wireEvents(started, clock, requestId)) {
+      await stream.send(event.seq, event.type, event);
     }
     whole = true;
   } finally {

@@ -7,13 +7,16 @@ import {
   routeModel,
   type Run,
   RunPolicy,
+  type RunRequest,
   Runs,
   type RunResult,
 } from '@app/runs';
 import { checkRequest } from './check-request.js';
 import { type CompletionEvent, eventsOf, type StartedCompletion } from './completion-events.js';
 import { completionOf } from './completion-of.js';
+import { conversationOf } from './conversation-of.js';
 import type { CompletionDto, RoutingDto } from './dto/completion.dto.js';
+import type { CreateChatDto } from './dto/create-chat.dto.js';
 import type { CreateCompletionDto } from './dto/create-completion.dto.js';
 
 interface CompletionContext {
@@ -22,6 +25,10 @@ interface CompletionContext {
   /** Fires when the client goes away. */
   signal: AbortSignal;
 }
+
+/** What is to be answered, whichever way it was put. */
+type Question = CreateCompletionDto & Pick<RunRequest, 'history'>;
+type Started = StartedCompletion & { replayed: boolean };
 
 /** One prompt, one answer: a run whose events are folded into a completion. */
 @Injectable()
@@ -35,23 +42,35 @@ export class CompletionsService {
   ) {}
 
   /** Throws what refuses the request before anything is spent. */
-  async start(
-    principal: Principal,
-    dto: CreateCompletionDto,
-    context: CompletionContext,
-  ): Promise<StartedCompletion & { replayed: boolean }> {
+  async start(principal: Principal, dto: CreateCompletionDto, context: CompletionContext): Promise<Started> {
     checkRequest(dto);
+    return this.once(principal, dto, { route: 'completions', ...dto }, context);
+  }
+
+  /** The same for the last message of a conversation, in the light of those before it. */
+  async startChat(principal: Principal, dto: CreateChatDto, context: CompletionContext): Promise<Started> {
+    checkRequest(dto);
+    const { messages, ...knobs } = dto;
+    const question = { ...knobs, ...conversationOf(messages) };
+    return this.once(principal, question, { route: 'chat', ...dto }, context);
+  }
+
+  private async once(
+    principal: Principal,
+    question: Question,
+    body: Record<string, unknown>,
+    context: CompletionContext,
+  ): Promise<Started> {
     if (context.idempotencyKey === undefined) {
-      return { ...(await this.run(principal, dto, context)), replayed: false };
+      return { ...(await this.run(principal, question, context)), replayed: false };
     }
-    const body = { route: 'completions', ...dto };
     const claim = await this.idempotency.claim(principal, context.idempotencyKey, body);
     if ('answer' in claim) {
       const completion = claim.answer as CompletionDto;
       return { id: completion.id, endsWithinMs: 0, events: eventsOf(completion), replayed: true };
     }
     try {
-      const started = await this.run(principal, dto, context);
+      const started = await this.run(principal, question, context);
       return { ...started, events: kept(started.events, claim.ticket), replayed: false };
     } catch (error) {
       await claim.ticket.free();
@@ -61,7 +80,7 @@ export class CompletionsService {
 
   private async run(
     principal: Principal,
-    dto: CreateCompletionDto,
+    dto: Question,
     context: CompletionContext,
   ): Promise<StartedCompletion> {
     const routing = this.route(principal, dto);
@@ -70,6 +89,7 @@ export class CompletionsService {
       {
         kind: 'completion',
         prompt: dto.prompt,
+        history: dto.history,
         system: dto.system,
         model: routing?.model ?? dto.model ?? 'auto',
         sampling: {
@@ -89,12 +109,13 @@ export class CompletionsService {
     return { id: run.id, endsWithinMs, allowance: run.allowance, events: this.events(run, dto, routing) };
   }
 
-  private route(principal: Principal, dto: CreateCompletionDto): RoutingDto | undefined {
+  private route(principal: Principal, { history = [], ...dto }: Question): RoutingDto | undefined {
     if (dto.model !== undefined && dto.model !== 'auto') return undefined;
     const allowed = this.policy.modelsOf(principal);
     if (allowed.length === 0) return undefined;
+    const prompt = [...history.map(({ content }) => content), dto.prompt].join('\n');
     const { family, reasons } = routeModel(
-      { prompt: dto.prompt, system: dto.system, maxTokens: dto.max_tokens },
+      { prompt, system: dto.system, maxTokens: dto.max_tokens },
       allowed,
     );
     return { model: family, reasons };
@@ -129,7 +150,9 @@ export class CompletionsService {
     dto: CreateCompletionDto,
     routing: RoutingDto | undefined,
   ): CompletionEvent {
-    if (result.failure) return { type: 'error', error: result.failure };
+    // What the caller cut is told as far as it came; who went away does not hear it.
+    const isCut = result.failure?.code === 'cancelled';
+    if (result.failure && !isCut) return { type: 'error', error: result.failure };
     if (result.finishReason === 'budget_exceeded' && result.text === '') {
       return {
         type: 'error',
@@ -154,7 +177,7 @@ async function* kept(
   let answered = false;
   try {
     for await (const event of events) {
-      if (event.type === 'done') {
+      if (event.type === 'done' && event.completion.choices[0]?.finish_reason !== 'cancelled') {
         await ticket.keep(event.completion);
         answered = true;
       }

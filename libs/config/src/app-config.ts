@@ -13,12 +13,16 @@ export type SandboxChoice = 'auto' | 'bubblewrap' | 'process';
 export abstract class AppConfig {
   readonly port: number;
   readonly host: string;
+  /** Of web pages, beside our own, that may open a socket. */
+  readonly allowedOrigins: string[];
   readonly home: string;
   /** An external Postgres; absent = the embedded one. */
   readonly databaseUrl?: string;
   readonly role: 'all' | 'api' | 'worker';
   readonly keyPepper: string;
   readonly auditKey: string;
+  /** Older audit events are dropped, a month at a time. */
+  readonly auditRetentionDays: number;
   /** Names this installation (its home folder) in run rows and temporary folders. */
   readonly instanceId: string;
   /** Holds workspaces and artifacts; made when it is first needed. */

@@ -24,11 +24,13 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
   return {
     port: overrides.port ?? values.PORT,
     host: overrides.host ?? values.HOST,
+    allowedOrigins: values.ALLOWED_ORIGINS,
     home,
     databaseUrl: values.DATABASE_URL,
     role: values.ROLE,
     keyPepper: values.KEY_PEPPER ?? keptSecret(home, 'key-pepper'),
     auditKey: values.AUDIT_KEY ?? keptSecret(home, 'audit-key'),
+    auditRetentionDays: values.AUDIT_RETENTION_DAYS,
     // An api and a worker of one home are two: what one of them left is not the other's to clear.
     instanceId: values.ROLE === 'all' ? instanceId : `${instanceId}-${values.ROLE}`,
     blobDir: values.BLOB_DIR ?? defaultBlobDir(home, instanceId),
@@ -63,7 +65,8 @@ export interface ShownSetting {
 export function showConfig(env: Environment = process.env): ShownSetting[] {
   const { values, sources } = readSettings(env);
   return (Object.keys(SETTINGS) as SettingName[]).map((name) => {
-    const value = values[name] ?? null;
+    const held = values[name] ?? null;
+    const value = Array.isArray(held) ? held.join(', ') : held;
     return { name, value: SETTINGS[name].secret && value !== null ? '(set)' : value, source: sources[name] };
   });
 }

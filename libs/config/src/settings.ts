@@ -9,6 +9,14 @@ const headerSafe = z
   .string()
   .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
   .optional();
+/** As browsers send them: scheme, host and port, nothing after. */
+const origins = z
+  .string()
+  .transform((list) => list.split(/[\s,]+/).filter(Boolean))
+  .refine(
+    (list) => list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
+    'must be origins such as https://app.example.com, with commas between',
+  );
 const expandHome = (path: string) => resolve(path.replace(/^~(?=$|[/\\])/, homedir()));
 
 /**
@@ -29,10 +37,12 @@ export const SETTINGS = {
       .optional(),
     secret: true,
   },
+  ALLOWED_ORIGINS: { schema: origins.default([]), secret: false },
   ROLE: { schema: z.enum(['all', 'api', 'worker']).default('all'), secret: false },
   BLOB_DIR: { schema: z.string().min(1).transform(expandHome).optional(), secret: false },
   KEY_PEPPER: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
   AUDIT_KEY: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
+  AUDIT_RETENTION_DAYS: { schema: number().min(30).max(36_500).default(400), secret: false },
   MAX_RUNS: {
     schema: number()
       .min(1)

@@ -4,7 +4,7 @@ export { CredentialHealth } from './credential-health.js';
 export { ExecutorModule } from './executor.module.js';
 export type { FinishReason, Outcome, RunEvent } from './run-events.js';
 export { type ModelCall, type ModelUsage, RunMeter } from './run-meter.js';
-export type { AgentSpec, AgenticSpec, RunSpec, Sampling, WorkspaceDir } from './run-spec.js';
+export type { AgentSpec, AgenticSpec, RunSpec, Sampling, Turn, WorkspaceDir } from './run-spec.js';
 export { probeIsolation, requireSandbox } from './sandbox/choose-sandbox.js';
 export { cliVersion, findCli } from './sandbox/cli-program.js';
 export { Sandbox } from './sandbox/sandbox.js';

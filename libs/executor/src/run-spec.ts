@@ -9,11 +9,19 @@ export interface Sampling {
   topP?: number;
 }
 
+/** One turn of a conversation: data, like the prompt. Its content holds something other than white space. */
+export interface Turn {
+  role: 'user' | 'assistant';
+  content: string;
+}
+
 /** One run of the CLI. Knows nothing of keys, users or money. */
 export interface RunSpec {
   runId: string;
   /** Data: reaches the model as written, whatever it looks like. */
   prompt: string;
+  /** What was said before the prompt, in order, by whomever. */
+  history?: readonly Turn[];
   system?: string;
   /** A full model id. */
   model: string;

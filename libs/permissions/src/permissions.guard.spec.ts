@@ -22,6 +22,7 @@ function ask(routes: new () => object, method: string, scopes?: Scope[]): boolea
   const context = {
     getHandler: () => routes.prototype[method],
     getClass: () => routes,
+    getType: () => 'http',
     switchToHttp: () => ({ getRequest: () => ({ id: 'req_1', principal }) }),
   } as unknown as ExecutionContext;
   try {

@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ACCESS_METADATA, type Access, AppError, type RequestContext } from '@app/common';
+import { ACCESS_METADATA, type Access, AppError, principalIn, requireScope } from '@app/common';
 
 /**
  * Lets a request through only when its route declares what it needs and the caller has it. A route that
@@ -17,14 +17,7 @@ export class PermissionsGuard implements CanActivate {
     ]);
     if (!access) throw new AppError('permission_denied', 'this route is open to nobody');
     if ('public' in access) return true;
-    const { principal } = context.switchToHttp().getRequest<RequestContext>();
-    if (principal?.scopes.has(access.requires)) return true;
-    throw new AppError(
-      'permission_denied',
-      `this key may not do that: it lacks the scope ${access.requires}`,
-      {
-        details: { required_scope: access.requires },
-      },
-    );
+    requireScope(principalIn(context), access.requires);
+    return true;
   }
 }

@@ -36,6 +36,7 @@ export function runFailure(
 
 /** Why there is no answer when we ended the run, before or after it began. */
 export function stopped(reason: StopReason | null): AppError {
+  if (reason === 'client_gone') return new AppError('cancelled', 'the request was cancelled');
   if (reason === 'key_revoked') return new AppError('invalid_api_key', 'the API key was revoked');
   return new AppError('shutting_down', 'the service is shutting down: try again', { retryAfterSeconds: 5 });
 }

@@ -1,6 +1,6 @@
 import type { Allowance, ModelBill } from '@app/budgets';
 import type { AppError } from '@app/common';
-import type { FinishReason, ModelUsage, Outcome, RunEvent, Sampling } from '@app/executor';
+import type { FinishReason, ModelUsage, Outcome, RunEvent, Sampling, Turn } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
 
 /** What a task asks for beyond a prompt. A list left out = what the tier gives; an empty one = none. */
@@ -18,6 +18,8 @@ export interface AgenticAsk {
 export interface RunRequest {
   kind: 'completion' | 'task';
   prompt: string;
+  /** The turns before the prompt; data as well. */
+  history?: readonly Turn[];
   system?: string;
   /** A family or a full model id; `auto` is decided before. */
   model: string;

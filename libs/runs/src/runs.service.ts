@@ -105,6 +105,7 @@ export class Runs {
     const spec = {
       runId: run.id,
       prompt: run.request.prompt,
+      history: run.request.history,
       system: run.request.system,
       model: run.model,
       sampling: run.request.sampling,

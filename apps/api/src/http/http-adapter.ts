@@ -12,6 +12,8 @@ const SERVER_OPTIONS = {
   maxHeaderSize: 16 * 1024,
   // Node would answer a missing Host without our envelope: ingress checks it.
   requireHostHeader: false,
+  // Whoever asks for another protocol than ours gets a plain answer, as HTTP says (curl --http2 asks for h2c).
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
 };
 const MAX_CONNECTIONS = 5_000;
 /** At shutdown all runs have ended: a client that still does not read its answer is given this long. */

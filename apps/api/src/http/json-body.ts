@@ -4,7 +4,7 @@ import { type CallHandler, type ExecutionContext, Injectable, type NestIntercept
 import type { Request, Response } from 'express';
 import type { Observable } from 'rxjs';
 import { AppError } from '@app/common';
-import { JsonScan } from './json-scan.js';
+import { jsonObject } from './json-object.js';
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
@@ -32,7 +32,7 @@ async function readBody(request: Request, response: Response): Promise<object | 
   const zipped = isZipped(request);
   if (request.headers.expect) response.writeContinue();
   const bytes = await collect(request, zipped);
-  return bytes.length === 0 ? undefined : parse(bytes);
+  return bytes.length === 0 ? undefined : jsonObject('the body', decode(bytes));
 }
 
 function refuseOtherTypes(request: Request): void {
@@ -83,21 +83,6 @@ function collect(request: Request, zipped: boolean): Promise<Buffer> {
     source.on('error', damaged);
     if (source !== request) request.on('error', damaged);
   });
-}
-
-function parse(bytes: Buffer): object {
-  const text = decode(bytes);
-  new JsonScan(text).check();
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new AppError('invalid_json', 'the body is not well-formed JSON');
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new AppError('invalid_request', 'the body must be a JSON object');
-  }
-  return value;
 }
 
 function decode(bytes: Buffer): string {

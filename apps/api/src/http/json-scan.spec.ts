@@ -5,7 +5,7 @@ import { JSON_LIMITS, JsonScan } from './json-scan.js';
 const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 const refusalOf = (text: string) => {
   try {
-    new JsonScan(text).check();
+    new JsonScan('the body', text).check();
   } catch (error) {
     if (error instanceof AppError) return { message: error.message, param: error.param };
     throw error;
@@ -104,10 +104,10 @@ describe('the JSON scan', () => {
   it('costs little for a long prompt', () => {
     const line = 'She said: "naïve 日本 😀"\n\ttab ';
     const text = JSON.stringify({ prompt: line.repeat(Math.ceil(1_048_576 / Buffer.byteLength(line))) });
-    for (let warmUp = 0; warmUp < 5; warmUp += 1) new JsonScan(text).check();
+    for (let warmUp = 0; warmUp < 5; warmUp += 1) new JsonScan('the body', text).check();
     const times = Array.from({ length: 9 }, () => {
       const start = performance.now();
-      new JsonScan(text).check();
+      new JsonScan('the body', text).check();
       return performance.now() - start;
     });
     // About 3 ms on an idle core; the bound leaves room for a busy machine and still fails a quadratic scan.

@@ -24,7 +24,10 @@ export class JsonScan {
   private itemCount = 0;
   private readonly open: Container[] = [];
 
-  constructor(private readonly text: string) {}
+  constructor(
+    private readonly what: string,
+    private readonly text: string,
+  ) {}
 
   check(): void {
     while (this.at < this.text.length) {
@@ -41,7 +44,7 @@ export class JsonScan {
   }
 
   private enter(isObject: boolean): void {
-    if (this.open.length === JSON_LIMITS.levels) throw tooMany('levels');
+    if (this.open.length === JSON_LIMITS.levels) throw this.tooMany('levels');
     this.open.push({ keys: isObject ? new Set() : null, member: 0, readingKey: isObject });
   }
 
@@ -52,7 +55,7 @@ export class JsonScan {
     if (container.readingKey) return;
     container.member = Number(container.member) + 1;
     this.itemCount += 1;
-    if (this.itemCount >= JSON_LIMITS['array items']) throw tooMany('array items');
+    if (this.itemCount >= JSON_LIMITS['array items']) throw this.tooMany('array items');
   }
 
   private string(): void {
@@ -94,7 +97,7 @@ export class JsonScan {
     object.member = key;
     object.readingKey = false;
     this.keyCount += 1;
-    if (this.keyCount > JSON_LIMITS.keys) throw tooMany('keys');
+    if (this.keyCount > JSON_LIMITS.keys) throw this.tooMany('keys');
     if (keys.has(key)) throw this.refusal(`the key ${shortened(key)} is given twice`);
     // What every object has already: code that looks it up must not find the caller's.
     if (key in Object.prototype) throw this.refusal(`unknown field ${shortened(key)}`);
@@ -113,14 +116,15 @@ export class JsonScan {
     if (!survives || Object.is(value, -0)) throw this.refusal('this number would come out as another one');
   }
 
+  private tooMany(limit: keyof typeof JSON_LIMITS): AppError {
+    return new AppError('invalid_request', `${this.what} has more than ${JSON_LIMITS[limit]} ${limit}`);
+  }
+
   private refusal(message: string): AppError {
     const path = this.open.filter((container) => !container.readingKey).map((container) => container.member);
     return new AppError('invalid_request', message, { param: path.join('.').slice(0, 256) || undefined });
   }
 }
-
-const tooMany = (what: keyof typeof JSON_LIMITS) =>
-  new AppError('invalid_request', `the body has more than ${JSON_LIMITS[what]} ${what}`);
 
 function decoded(raw: string): string {
   if (!raw.includes('\\')) return raw.slice(1, -1);

@@ -1,15 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { AppError, type ErrorCode, type RequestContext } from '@app/common';
+import { AppError, type RequestContext } from '@app/common';
 import { allowedMethods } from './allowed-methods.js';
-
-/** What the framework throws, in our words: its own texts may name paths, parsers or modules. */
-const FRAMEWORK_ERRORS: Record<number, [ErrorCode, string]> = {
-  400: ['invalid_request', 'the request is not well-formed'],
-  403: ['permission_denied', 'this is not allowed'],
-  404: ['not_found', 'there is no such route'],
-  413: ['request_too_large', 'the request is too large'],
-};
+import { asAppError, logProblem } from './problem.js';
 
 /**
  * Answers every failure with the one error envelope. What is not an `AppError` and not a known refusal of the
@@ -31,34 +24,15 @@ export class ProblemFilter implements ExceptionFilter {
       return;
     }
     const problem = isWrongMethod ? wrongMethod(request.method) : asAppError(exception);
-    this.log(problem, request.id);
+    logProblem(this.logger, problem, request.id);
     if (response.headersSent) response.destroy();
     else if (request.socket.writable) answer(response, problem, request.id);
-  }
-
-  private log(problem: AppError, requestId: string): void {
-    if (problem.cause === undefined) return;
-    const entry = { msg: problem.message, request_id: requestId, code: problem.code, err: problem.cause };
-    if (problem.code === 'internal_error') this.logger.error(entry);
-    else if (problem.status >= 500) this.logger.warn(entry);
-    else this.logger.debug(entry);
   }
 }
 
 /** Express found no handler; the path may still exist for other methods. */
 const isUnmatched = (exception: unknown) =>
   exception instanceof HttpException && exception.getStatus() === 404;
-
-function asAppError(exception: unknown): AppError {
-  if (exception instanceof AppError) return exception;
-  if (exception instanceof HttpException) {
-    const known = FRAMEWORK_ERRORS[exception.getStatus()];
-    if (known) return new AppError(...known, { cause: exception });
-  }
-  return new AppError('internal_error', 'something went wrong on our side; quote the request id', {
-    cause: exception ?? new Error('nothing was thrown'),
-  });
-}
 
 const wrongMethod = (method: string) =>
   new AppError('method_not_allowed', `${method} is not one of this route's methods, see the allow header`);

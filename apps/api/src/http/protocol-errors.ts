@@ -48,14 +48,16 @@ function refusalOf(error: ProtocolError): AppError {
   }
 }
 
-function rawResponse(refusal: AppError, requestId: string): string {
+/** A whole answer, for where no response object is there to write it. */
+export function rawResponse(refusal: AppError, requestId: string, headers: string[] = []): string {
   const body = JSON.stringify(refusal.toEnvelope(requestId));
   return [
-    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? 'Refused'}`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
     `x-request-id: ${requestId}`,
+    ...headers,
     '',
     body,
   ].join('\r\n');

@@ -14,6 +14,7 @@ const CHATTER = new Set([
   'RoutesResolver',
   'NestFactory',
   'NestApplication',
+  'WebSocketsController',
 ]);
 
 /**

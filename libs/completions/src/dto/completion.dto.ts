@@ -41,7 +41,7 @@ export class CompletionChoiceDto {
   index: number;
   @ApiProperty({ example: 'A mutex lets one thread at a time into a section of code.' })
   text: string;
-  @ApiProperty({ enum: ['stop', 'length', 'refusal', 'budget_exceeded'] })
+  @ApiProperty({ enum: ['stop', 'length', 'refusal', 'budget_exceeded', 'cancelled'] })
   finish_reason: string;
 }
 

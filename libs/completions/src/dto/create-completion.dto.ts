@@ -16,7 +16,7 @@ import {
 import { Optional } from '@app/common';
 
 /** Something other than white space and invisible characters. */
-const VISIBLE = /[^\s\u200b-\u200d\u2060\ufeff]/u;
+export const VISIBLE = /[^\s\u200b-\u200d\u2060\ufeff]/u;
 
 export class CreateCompletionDto {
   @ApiProperty({

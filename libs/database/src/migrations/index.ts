@@ -6,6 +6,7 @@ import { Installation4000 } from './4000-installation.js';
 import { Tasks5000 } from './5000-tasks.js';
 import { Artifacts6000 } from './6000-artifacts.js';
 import { Budgets7000 } from './7000-budgets.js';
+import { Audit8000 } from './8000-audit.js';
 
 /**
  * The schema's history, oldest first; one that was released never changes. TypeORM takes the order from the
@@ -19,4 +20,5 @@ export const MIGRATIONS: (new () => MigrationInterface & { name: string })[] = [
   Tasks5000,
   Artifacts6000,
   Budgets7000,
+  Audit8000,
 ];

@@ -10,6 +10,7 @@ import { RunFolders } from '../sandbox/run-folders.js';
 import { type BoxContent, Sandbox, type SandboxedProcess } from '../sandbox/sandbox.js';
 import { bounded } from './bounded-output.js';
 import { CliReport } from './cli-report.js';
+import { saidNow, writeTranscript } from './earlier-turns.js';
 import { outcomeOf } from './outcome.js';
 import { cliEnvironment, sdkOptions } from './sdk-options.js';
 import { makeSkillPlugin } from './skill-plugin.js';
@@ -96,6 +97,7 @@ export class ClaudeCliExecutor extends CliExecutor {
     };
     try {
       if (spec.agentic?.skills.length) await makeSkillPlugin(folder.pluginDir, spec.agentic.skills);
+      await writeTranscript(folder.transcriptPath, spec);
       const { token, door, release } = await this.broker.bind(bound, this.sandbox.brokerSocket(folder));
       undo.push(release);
       const content = { folder, workspace: spec.agentic?.workspace, broker: door };
@@ -119,7 +121,7 @@ export class ClaudeCliExecutor extends CliExecutor {
     let child: SandboxedProcess | undefined;
     let killedAt = Infinity;
     const messages = query({
-      prompt: spec.prompt,
+      prompt: saidNow(spec),
       options: {
         ...sdkOptions(spec, view, this.config.cliPath, trail),
         spawnClaudeCodeProcess: ({ command, args }) => {

@@ -3,6 +3,7 @@ import type { ModelCredential } from '@app/config';
 import type { RunSpec } from '../run-spec.js';
 import type { BoxView } from '../sandbox/sandbox.js';
 import { agenticOptions } from './agentic-options.js';
+import { transcribed } from './earlier-turns.js';
 import type { ToolTrail } from './tool-trail.js';
 
 /** The CLI's own tries after a failed call. Few: a caller with a deadline waits, and can try again itself. */
@@ -35,6 +36,7 @@ export function sdkOptions(
     settingSources: [],
     cwd: view.workDir,
     model: spec.model,
+    ...(transcribed(spec).length > 0 ? { resume: view.transcriptPath } : {}),
     ...(cliPath ? { pathToClaudeCodeExecutable: cliPath } : {}),
     ...(spec.agentic
       ? {

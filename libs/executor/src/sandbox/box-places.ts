@@ -5,6 +5,8 @@ export const BOX_TMP = '/tmp';
 export const BOX_SHM = '/dev/shm';
 export const BOX_WORKSPACE = '/workspace';
 export const BOX_PLUGIN = '/plugin';
+/** A name that the CLI takes for a transcript and not for the id of a session. */
+export const BOX_TRANSCRIPT = '/transcript.jsonl';
 export const BOX_PROGRAM = '/opt/claude/claude';
 export const BOX_NODE = '/opt/claude/bin/node';
 export const BOX_SOCKET = '/run/broker.sock';

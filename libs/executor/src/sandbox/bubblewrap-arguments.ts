@@ -51,6 +51,7 @@ export function bubblewrapOptions(box: BoxSpec, { files, program, node }: BoxPar
     ...['--remount-ro', '/dev', '--perms', '0700', '--dir', place.BOX_CONFIG],
     ...['--ro-bind', program, place.BOX_PROGRAM, ...(node ? ['--ro-bind', node, place.BOX_NODE] : [])],
     ...['--ro-bind-try', box.folder.pluginDir, place.BOX_PLUGIN],
+    ...['--ro-bind-try', box.folder.transcriptPath, place.BOX_TRANSCRIPT],
     ...('socketPath' in box.broker ? ['--ro-bind', box.broker.socketPath, place.BOX_SOCKET] : []),
     ...workspace(box),
     ...['--chdir', place.BOX_WORKSPACE, '--remount-ro', '/'],

@@ -62,6 +62,7 @@ export class BubblewrapSandbox extends Sandbox {
     return {
       ...{ home: place.BOX_HOME, configDir: place.BOX_CONFIG, tmpDir: place.BOX_TMP },
       ...{ workDir: place.BOX_WORKSPACE, pluginDir: place.BOX_PLUGIN },
+      transcriptPath: place.BOX_TRANSCRIPT,
       brokerUrl: `http://127.0.0.1:${place.BOX_BROKER_PORT}`,
     };
   }
@@ -75,6 +76,7 @@ export class BubblewrapSandbox extends Sandbox {
     const { uid, gid } = this.account;
     if ('socketPath' in broker) await lchown(broker.socketPath, uid, gid);
     await chown(folder.root, uid, gid);
+    if (existsSync(folder.transcriptPath)) await lchown(folder.transcriptPath, uid, gid);
     if (existsSync(folder.pluginDir)) await this.give(folder.pluginDir);
     if (workspace) await this.give(workspace.dir);
   }

@@ -51,7 +51,8 @@ export class ProcessSandbox extends Sandbox implements OnModuleInit, OnApplicati
     const workDir = workspace?.dir ?? folder.workDir;
     return {
       ...{ home: folder.home, configDir: folder.configDir, tmpDir: folder.root, workDir },
-      ...{ pluginDir: folder.pluginDir, brokerUrl: 'url' in broker ? broker.url : '' },
+      ...{ pluginDir: folder.pluginDir, transcriptPath: folder.transcriptPath },
+      brokerUrl: 'url' in broker ? broker.url : '',
     };
   }
 

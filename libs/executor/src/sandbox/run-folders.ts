@@ -13,6 +13,8 @@ export interface RunFolder {
   workDir: string;
   /** Not made here: exists when the run has skills. */
   pluginDir: string;
+  /** Not made here: exists when something was said before the prompt. */
+  transcriptPath: string;
 }
 
 /**
@@ -34,7 +36,8 @@ export class RunFolders {
   async make(runId: string): Promise<RunFolder> {
     const root = join(await this.own(), runId);
     const inRoot = { configDir: join(root, 'config'), workDir: join(root, 'work') };
-    const folder = { root, home: root, ...inRoot, pluginDir: join(root, 'plugin') };
+    const madeLater = { pluginDir: join(root, 'plugin'), transcriptPath: join(root, 'transcript.jsonl') };
+    const folder = { root, home: root, ...inRoot, ...madeLater };
     await mkdir(root, { mode: 0o700 });
     await mkdir(folder.configDir, { mode: 0o700 });
     await mkdir(folder.workDir, { mode: 0o700 });

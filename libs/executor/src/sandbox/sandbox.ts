@@ -30,6 +30,7 @@ export interface BoxView {
   tmpDir: string;
   workDir: string;
   pluginDir: string;
+  transcriptPath: string;
   brokerUrl: string;
 }
 

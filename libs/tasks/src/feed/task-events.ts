@@ -4,6 +4,7 @@ import { Notifications } from '@app/database';
 import { EVENTS_CHANNEL, TaskEventsRepository } from '../store/task-events.repository.js';
 import type { TaskEvent } from '../task-event.js';
 import { isFinished } from '../task.js';
+import { SharedPages } from './shared-pages.js';
 
 const PAGE = 100;
 /** No event has a higher number: the largest integer of the column. */
@@ -20,17 +21,20 @@ const LAST_WORDS_MS = 2_000;
 @Injectable()
 export class TaskEvents implements OnModuleInit, BeforeApplicationShutdown {
   private readonly readers = new Map<string, Set<() => void>>();
+  private readonly pages: SharedPages;
   private readonly closing = new AbortController();
 
   constructor(
     private readonly notifications: Notifications,
-    private readonly events: TaskEventsRepository,
-  ) {}
+    events: TaskEventsRepository,
+  ) {
+    this.pages = new SharedPages(events, PAGE);
+  }
 
   onModuleInit(): void {
-    this.notifications.listen(EVENTS_CHANNEL, (id) => this.readers.get(id)?.forEach((wake) => wake()));
+    this.notifications.listen(EVENTS_CHANNEL, (id) => this.wake(id));
     this.notifications.onReconnect(() => {
-      for (const wakes of this.readers.values()) for (const wake of wakes) wake();
+      for (const id of this.readers.keys()) this.wake(id);
     });
   }
 
@@ -72,10 +76,15 @@ export class TaskEvents implements OnModuleInit, BeforeApplicationShutdown {
     while (!(await news.next()).done);
   }
 
+  private wake(id: string): void {
+    this.pages.forget(id);
+    this.readers.get(id)?.forEach((wake) => wake());
+  }
+
   /** Null = there is no such task; undefined = the database is away, and will tell later. */
   private async page(taskId: string, after: number) {
     try {
-      return (await this.events.page(taskId, after, PAGE)) ?? null;
+      return (await this.pages.after(taskId, after)) ?? null;
     } catch (error) {
       if (error instanceof AppError && error.code === 'database_unavailable') return undefined;
       throw error;

@@ -6,7 +6,7 @@ import type { Claim, TaskDenial, TaskStatus } from '../task.js';
 /** Its payload is the task's id: the table has a new event. */
 export const EVENTS_CHANNEL = 'task_events';
 
-interface EventPage {
+export interface EventPage {
   status: TaskStatus;
   events: TaskEvent[];
 }
