@@ -19,7 +19,7 @@ export interface Budget {
 }
 
 /** What there is, and what has become of it, in the window of this moment. */
-export interface BudgetWindow {
+interface BudgetWindow {
   /** Null = since ever, for ever. */
   startsAt: Date | null;
   endsAt: Date | null;
