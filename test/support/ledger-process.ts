@@ -36,6 +36,8 @@ export async function startLedgerProcess(databaseUrl: string, clock?: Clock) {
   if (clock) builder.overrideProvider(Clock).useValue(clock);
   const app = await (await builder.compile()).init();
   const client = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+  // A connection that rests is lost with its server: the next query has another.
+  client.on('error', () => undefined);
   const ledger = app.get(RunLedger);
   const rows = async (sql: string, values: unknown[] = []) => (await client.query(sql, values)).rows;
   const opening = (keyId: string, over: Partial<RunOpening> = {}): RunOpening => ({

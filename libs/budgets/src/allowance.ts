@@ -27,7 +27,7 @@ export interface Allowance {
   budgetRemainingNano: bigint | null;
 }
 
-export interface Admitted {
+interface Admitted {
   verdict: 'admitted';
   allowance: Allowance;
   /** The run holds something of a budget. */
@@ -42,7 +42,7 @@ export type Admission =
   | { verdict: 'rate'; rate: RateState; retryAfterSeconds: number }
   | { verdict: 'budget'; refusal: BudgetRefusal };
 
-export interface RateRow {
+interface RateRow {
   limit: number;
   remaining: number;
   reset_s: number;

@@ -1,13 +1,27 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '@app/audit';
+import { AppConfig } from '@app/config';
+import { BudgetsController } from './budgets.controller.js';
+import { BudgetsRepository } from './budgets.repository.js';
+import { BudgetsService } from './budgets.service.js';
 import { Denials } from './denials.js';
+import { pricesFrom } from './price-file.js';
 import { Prices } from './prices.js';
 import { RunAccounts } from './run-accounts.js';
 import { RunLedger } from './run-ledger.repository.js';
 import { UsageModule } from './usage/usage.module.js';
 
+const PRICES = {
+  provide: Prices,
+  useFactory: (config: AppConfig) => new Prices(pricesFrom(config.pricesFile)),
+  inject: [AppConfig],
+};
+const SHARED = [BudgetsService, Denials, RunAccounts, RunLedger];
+
 @Module({
-  imports: [UsageModule],
-  providers: [RunLedger, RunAccounts, Denials, { provide: Prices, useFactory: () => new Prices() }],
-  exports: [RunLedger, RunAccounts, Denials],
+  imports: [AuditModule, UsageModule],
+  controllers: [BudgetsController],
+  providers: [...SHARED, BudgetsRepository, PRICES],
+  exports: SHARED,
 })
 export class BudgetsModule {}

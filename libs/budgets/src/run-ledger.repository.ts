@@ -127,10 +127,10 @@ export class RunLedger {
     return row!.said.ended ? row!.said : null;
   }
 
-  async renewLeases(owner: string): Promise<void> {
+  async renewLeases(runIds: string[]): Promise<void> {
     await this.transactions.manager.query(
-      `UPDATE runs SET lease_until = now() + $2::interval WHERE owner = $1 AND outcome IS NULL`,
-      [owner, LEASE],
+      `UPDATE runs SET lease_until = now() + $2::interval WHERE id = ANY($1) AND outcome IS NULL`,
+      [runIds, LEASE],
     );
   }
 

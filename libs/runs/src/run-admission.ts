@@ -75,6 +75,7 @@ export class RunAdmission {
       });
       return admitted;
     });
+    this.book.follow(run.runId);
     const account = this.accounts.open({ runId: run.runId, limitNano: run.maxCostNano, budgeted });
     return { account, allowance };
   }

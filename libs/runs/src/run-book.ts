@@ -28,6 +28,8 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(RunBook.name);
   /** Names this process; a run whose owner is another process of this installation is abandoned. */
   readonly owner = randomUUID();
+  /** Only these keep their leases: one whose admission we were never told of is nobody's, and is swept. */
+  private readonly open = new Set<string>();
   private timer: NodeJS.Timeout;
 
   constructor(
@@ -46,6 +48,11 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
     clearInterval(this.timer);
   }
 
+  /** This process works on the run from now on. */
+  follow(runId: string): void {
+    this.open.add(runId);
+  }
+
   /**
    * Ends a run. Resolves when it is written or, with the database away, at once: the caller has its answer
    * and the row follows as soon as the database is back.
@@ -53,6 +60,7 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
   async end(principal: Principal, runId: string, ending: RunEnding): Promise<void> {
     try {
       await this.write({ id: runId, project: principal.project, key_id: principal.keyId }, ending);
+      this.open.delete(runId);
     } catch (error) {
       this.logger.error({ msg: 'the end of a run could not be written: trying again', runId, err: error });
       const isAway = error instanceof AppError && error.code === 'database_unavailable';
@@ -104,7 +112,7 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
 
   private async keepUp(): Promise<void> {
     try {
-      await this.ledger.renewLeases(this.owner);
+      if (this.open.size > 0) await this.ledger.renewLeases([...this.open]);
       await this.sweep();
     } catch (error) {
       this.logger.warn({ msg: 'leases could not be renewed: trying again', err: error });
