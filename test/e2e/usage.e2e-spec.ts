@@ -104,6 +104,21 @@ describe('usage over HTTP', () => {
     expect((await get('usage', bank.key)).body).toMatchObject({ period: 'month', group_by: 'model' });
   });
 
+  it("200 shows what the key is held to: its own budgets and its project's", async () => {
+    const own = await ledger.budget({ project: 'shop', keyId: shop.id, limit: 5_000_000_000, period: 'day' });
+    const whole = await ledger.budget({ project: 'shop', unit: 'requests', limit: 100 });
+    const other = (await service.key('pro', 'shop')).id;
+    await ledger.budget({ project: 'shop', keyId: other, limit: 1 });
+    await ledger.budget({ project: 'bank', limit: 1_000_000_000_000 });
+    const { budgets } = (await get('usage', shop.key)).body;
+    expect(budgets.map(({ id, limit, window }: any) => [id, limit, window.remaining])).toEqual([
+      [own, 5, 5],
+      [whole, 100, 100],
+    ]);
+    expect((await get('usage', bank.key)).body.budgets).toHaveLength(1);
+    expect((await get('admin/usage', admin)).body.budgets).toBe(undefined);
+  });
+
   it('200 tells administrators what projects used, one of a single project only its own', async () => {
     const rows = async (query: string, key = admin) => {
       const { body } = await get(`admin/usage?${MARCH}${query}`, key);

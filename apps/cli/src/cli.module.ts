@@ -12,6 +12,7 @@ import { PolicyCommand } from './commands/policy.command.js';
 import { ServeCommand } from './commands/serve.command.js';
 import { TasksCommand } from './commands/tasks.command.js';
 import { TiersCommand } from './commands/tiers.command.js';
+import { UsageCommand } from './commands/usage.command.js';
 import { Terminal } from './terminal.js';
 
 const COMMANDS = [
@@ -22,6 +23,7 @@ const COMMANDS = [
   ...TiersCommand.registerWithSubCommands(),
   ...BudgetsCommand.registerWithSubCommands(),
   ...PolicyCommand.registerWithSubCommands(),
+  ...UsageCommand.registerWithSubCommands(),
   ...AuditCommand.registerWithSubCommands(),
   HealthCommand,
   DoctorCommand,

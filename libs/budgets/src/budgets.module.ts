@@ -9,6 +9,7 @@ import { pricesFrom } from './price-file.js';
 import { Prices } from './prices.js';
 import { RunAccounts } from './run-accounts.js';
 import { RunLedger } from './run-ledger.repository.js';
+import { UsageController } from './usage/usage.controller.js';
 import { UsageModule } from './usage/usage.module.js';
 
 const PRICES = {
@@ -20,7 +21,7 @@ const SHARED = [BudgetsService, Denials, RunAccounts, RunLedger];
 
 @Module({
   imports: [AuditModule, UsageModule],
-  controllers: [BudgetsController],
+  controllers: [BudgetsController, UsageController],
   providers: [...SHARED, BudgetsRepository, PRICES],
   exports: SHARED,
 })

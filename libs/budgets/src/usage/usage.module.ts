@@ -8,7 +8,6 @@ import { UsageRanges } from './usage-ranges.js';
 import { UsageRollupsRepository } from './usage-rollups.repository.js';
 import { UsageRollups } from './usage-rollups.service.js';
 import { UsageUpkeep } from './usage-upkeep.js';
-import { UsageController } from './usage.controller.js';
 import { UsageRepository } from './usage.repository.js';
 import { Usage } from './usage.service.js';
 
@@ -16,7 +15,7 @@ const SHARED = [LedgerRetention, Usage, UsageExport, UsageRollups];
 
 /** What the ledger adds up to, and how long it is kept. */
 @Module({
-  controllers: [UsageController, ManagedUsageController],
+  controllers: [ManagedUsageController],
   providers: [
     ...SHARED,
     UsageExportRepository,

@@ -1,4 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { BudgetDto } from '../../dto/budget.dto.js';
 import { nanoToUsd } from '../../money.js';
 import { USAGE_GROUPS, USAGE_PERIODS, type UsageGroup, type UsagePeriod } from '../usage-question.js';
 import type { UsageSummary } from '../usage.service.js';
@@ -118,6 +119,12 @@ export class UsageDto {
       has_more: hasMore,
     };
   }
+}
+
+/** What the project used, and what its key may still use. */
+export class OwnUsageDto extends UsageDto {
+  @ApiProperty({ description: 'What this key is held to, as it is now.', type: [BudgetDto] })
+  budgets: BudgetDto[];
 }
 
 function groupOf(by: UsageGroup, group: GroupedSums): UsageGroupDto {
