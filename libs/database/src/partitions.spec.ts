@@ -94,7 +94,11 @@ describe('partitions by time', () => {
       { name: 'runs_t_202701', count: 1 },
     ]);
     expect(await partitions().before(new Date('2027-01-31T23:59:59Z'), runs)).toEqual([
-      { name: 'runs_t_202612', until: new Date('2027-01-01T00:00:00Z') },
+      {
+        name: 'runs_t_202612',
+        until: new Date('2027-01-01T00:00:00Z'),
+        bound: `run_${Date.parse('2027-01-01').toString(16).padStart(12, '0')}`,
+      },
     ]);
   });
 

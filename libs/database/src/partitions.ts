@@ -22,6 +22,8 @@ export interface Partition {
   name: string;
   /** The first moment that is no longer in it. */
   until: Date;
+  /** The same as it is written in the key: a time, or what an id of this time begins with. */
+  bound: string;
 }
 
 /**
@@ -106,7 +108,7 @@ export class Partitions {
          SELECT inhrelid AS oid, (regexp_match(pg_get_expr(relpartbound, pg_class.oid), 'TO \\(''([^'']+)''\\)'))[1] AS text
            FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = $1::regclass)
        SELECT oid::regclass::text AS name, CASE WHEN $2::text IS NULL THEN text::timestamptz ELSE
-                to_timestamp(('x0000' || substr(text, length($2) + 2, 12))::bit(64)::bigint / 1000.0) END AS until
+                to_timestamp(('x0000' || substr(text, length($2) + 2, 12))::bit(64)::bigint / 1000.0) END AS until, text AS bound
          FROM bounds WHERE text IS NOT NULL ORDER BY until`,
       [table, ids ?? null],
     );
