@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, Clock } from '@app/common';
 import { UsageRangeRepository } from './usage-range.repository.js';
-import type { UsageRange, UsageSpan } from './usage-question.js';
+import { USAGE_PERIODS, type UsageRange, type UsageSpan } from './usage-question.js';
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
@@ -18,6 +18,10 @@ export class UsageRanges {
   ) {}
 
   async settle({ period, from, to, timeZone = 'UTC' }: UsageSpan): Promise<UsageRange> {
+    // The command line comes here without the checks of a request.
+    if (period !== undefined && !USAGE_PERIODS.includes(period)) {
+      throw invalid('period', `period must be one of ${USAGE_PERIODS.join(', ')}`);
+    }
     await this.requireTimeZone(timeZone);
     if (from === undefined) {
       if (to !== undefined) throw invalid('from', 'to needs a from');
