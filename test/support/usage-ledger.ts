@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 } from 'uuid';
 import type { LedgerProcess } from './ledger-process.js';
 
@@ -80,9 +79,4 @@ export async function counted(
     }
   }
   return groups;
-}
-
-/** Until something is true, for as long as a test may take. */
-export async function until(isTrue: () => Promise<boolean>): Promise<void> {
-  while (!(await isTrue())) await sleep(20);
 }
