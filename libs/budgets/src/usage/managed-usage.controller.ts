@@ -1,5 +1,5 @@
 import { Controller, Get, Query, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { Caller, download, type Principal, Requires } from '@app/common';
 import { UsageDto } from './dto/usage.dto.js';
@@ -32,8 +32,13 @@ export class ManagedUsageController {
     summary: 'The ledger, as a stream',
     description: 'A line for each model of each run that ended, the oldest run first.',
   })
-  @ApiProduces('application/jsonl', 'text/csv')
-  @ApiOkResponse({ description: 'One JSON value per line, or a table with a head.' })
+  @ApiOkResponse({
+    description: 'One JSON value per line, or a table with a head.',
+    content: {
+      'application/jsonl': { schema: { type: 'string' } },
+      'text/csv': { schema: { type: 'string' } },
+    },
+  })
   async export(
     @Caller() principal: Principal,
     @Query() query: UsageExportDto,
