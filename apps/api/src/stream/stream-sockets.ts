@@ -96,6 +96,7 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
     socket.principal = principal;
     socket.verify = verify;
     socket.verifiedAt = performance.now();
+    socket.emit('known');
     socket.tell({ type: 'ready', project: principal.project, tier: principal.tier });
   }
 
@@ -103,17 +104,17 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
     this.strangers.set(address, (this.strangers.get(address) ?? 0) + 1);
     const within = `no auth within ${STREAM_LIMITS.authWithinMs / 1000} s`;
     const deadline = setTimeout(() => {
-      if (!socket.principal) socket.end(CLOSE.idle, within);
+      socket.end(CLOSE.idle, within);
       noStranger();
     }, STREAM_LIMITS.authWithinMs);
     const noStranger = () => {
       clearTimeout(deadline);
-      socket.off('close', noStranger);
+      socket.off('known', noStranger).off('close', noStranger);
       const left = (this.strangers.get(address) ?? 1) - 1;
       if (left === 0) this.strangers.delete(address);
       else this.strangers.set(address, left);
     };
-    socket.on('close', noStranger);
+    socket.on('known', noStranger).on('close', noStranger);
   }
 
   private forget(socket: StreamSocket): void {
