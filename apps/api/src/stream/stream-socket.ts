@@ -10,8 +10,8 @@ import { UnfinishedFrame } from './unfinished-frame.js';
 /** Something that a client has under way on its socket. */
 export interface StreamRequest {
   id: string;
-  /** Its task, once there is one. */
-  taskId?: string;
+  /** Of what follows a task: its id, once it is known; undefined when it was refused. */
+  task?: Promise<string | undefined>;
   stop: AbortController;
 }
 
@@ -136,6 +136,8 @@ export class StreamSocket extends WebSocket implements SocketContext {
   /** Called now and then: pings, and ends what gives no sign of life, does not read or never ends a frame. */
   look(now: number): void {
     if (!this.isOpen) return;
+    // Also the pongs that answer its pings: they are no frames of ours.
+    if (this.bufferedAmount > STREAM_LIMITS.unreadBytes) return this.end(CLOSE.tooSlow, 'too far behind');
     if (this.unread.since(now) > STREAM_LIMITS.unreadForMs) return this.end(CLOSE.tooSlow, 'not reading');
     if (now - (this.unansweredSince ?? now) > STREAM_LIMITS.pongWithinMs)
       return this.end(CLOSE.idle, 'no pong');

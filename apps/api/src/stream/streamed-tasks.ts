@@ -27,12 +27,8 @@ export class StreamedTasks {
   async run(socket: StreamSocket, frame: Frame, principal: Principal, dto: CreateTaskDto): Promise<void> {
     this.sockets.requireRunning();
     const request = socket.begin(frame.id ?? newId('req'));
-    try {
-      const { id } = await this.submission.submit(principal, dto, frame);
-      await this.follow(socket, request, id, 0);
-    } finally {
-      socket.finish(request);
-    }
+    const submitted = this.submission.submit(principal, dto, frame).then(({ id }) => id);
+    await this.follow(socket, request, submitted, 0);
   }
 
   async subscribe(
@@ -42,23 +38,22 @@ export class StreamedTasks {
     { task_id: taskId, after = 0 }: SubscribeFrameDto,
   ): Promise<void> {
     const request = socket.begin(frame.id ?? taskId);
-    try {
-      await this.views.require(principal, taskId);
-      await this.follow(socket, request, taskId, after);
-    } finally {
-      socket.finish(request);
-    }
+    const found = this.views.require(principal, taskId).then(({ id }) => id);
+    await this.follow(socket, request, found, after);
   }
 
   /** Ends what follows this task, or stands under this id; the task goes on. */
-  unsubscribe(socket: StreamSocket, id: string | undefined, taskId: string | undefined): void {
-    const found = [...socket.requests.values()].filter(
-      (request) =>
-        request.taskId !== undefined && (id === undefined ? request.taskId === taskId : request.id === id),
+  async unsubscribe(socket: StreamSocket, id: string | undefined, taskId: string | undefined): Promise<void> {
+    const all = [...socket.requests.values()].filter(
+      (request) => request.task !== undefined && (id === undefined || request.id === id),
     );
+    const taskIds = await Promise.all(all.map(({ task }) => task));
+    const isMeant = (followed: string | undefined) =>
+      followed !== undefined && (taskId === undefined || followed === taskId);
+    const found = all.filter((_, index) => isMeant(taskIds[index]));
     if (found.length === 0) throw new AppError('not_found', 'this socket does not follow such a task');
     for (const request of found) request.stop.abort();
-    socket.tell({ type: 'ack', of: 'unsubscribe', id, task_id: found[0]!.taskId });
+    socket.tell({ type: 'ack', of: 'unsubscribe', id, task_id: taskIds.find(isMeant) });
   }
 
   /** Resolves when the task has ended, or soon will. */
@@ -70,13 +65,18 @@ export class StreamedTasks {
   private async follow(
     socket: StreamSocket,
     request: StreamRequest,
-    taskId: string,
+    found: Promise<string>,
     after: number,
   ): Promise<void> {
-    request.taskId = taskId;
-    for await (const event of this.events.read(taskId, after, request.stop.signal)) {
-      socket.tell({ ...wireEvent(taskId, event), id: request.id });
-      await socket.hasRead();
+    request.task = found.catch(() => undefined);
+    try {
+      const taskId = await found;
+      for await (const event of this.events.read(taskId, after, request.stop.signal)) {
+        socket.tell({ ...wireEvent(taskId, event), id: request.id });
+        await socket.hasRead();
+      }
+    } finally {
+      socket.finish(request);
     }
   }
 }
