@@ -31,6 +31,7 @@ export function frame(
   return Buffer.concat([head, extended, ...(masked ? [mask] : []), body]);
 }
 
+export const pingFrame = (bytes = 0) => frame(OPCODE.ping, Buffer.alloc(bytes));
 export const textFrame = (value: unknown) =>
   frame(OPCODE.text, typeof value === 'string' ? value : JSON.stringify(value));
 

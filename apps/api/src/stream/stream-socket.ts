@@ -136,8 +136,6 @@ export class StreamSocket extends WebSocket implements SocketContext {
   /** Called now and then: pings, and ends what gives no sign of life, does not read or never ends a frame. */
   look(now: number): void {
     if (!this.isOpen) return;
-    // Also the pongs that answer its pings: they are no frames of ours.
-    if (this.bufferedAmount > STREAM_LIMITS.unreadBytes) return this.end(CLOSE.tooSlow, 'too far behind');
     if (this.unread.since(now) > STREAM_LIMITS.unreadForMs) return this.end(CLOSE.tooSlow, 'not reading');
     if (now - (this.unansweredSince ?? now) > STREAM_LIMITS.pongWithinMs)
       return this.end(CLOSE.idle, 'no pong');
