@@ -72,8 +72,8 @@ describe('the sockets of hostile and careless clients', () => {
 
     it('a page of our own host may, one that the operator listed may, and a program has none', async () => {
       const { key } = await newKey();
-      for (const headers of [{ origin: server.url }, { origin: OWN_PAGE }, {}]) {
-        expect((await client(key, { headers })).frames[0]).toMatchObject({ type: 'ready' });
+      for (const origin of [server.url, OWN_PAGE, undefined]) {
+        expect((await client(key, { origin })).frames[0]).toMatchObject({ type: 'ready' });
       }
     });
   });
@@ -265,7 +265,7 @@ describe('the sockets of hostile and careless clients', () => {
       });
       const spy = await client(thief.key);
       for (const type of ['subscribe', 'unsubscribe', 'cancel']) {
-        const answers = [];
+        const answers: unknown[] = [];
         for (const id of [task.id, `task_${'0'.repeat(32)}`, '../x', '__proto__']) {
           const [answer] = await spy.request({ type, id: `${type}-${answers.length}`, task_id: id });
           const { timestamp: _, request_id: _request, id: _id, ...same } = answer;

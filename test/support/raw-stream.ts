@@ -50,6 +50,8 @@ export class RawStream {
   private received = Buffer.alloc(0);
   /** What the server said, control frames too. */
   readonly frames: { opcode: number; payload: Buffer }[] = [];
+  /** The status line and headers of the answer to the handshake. */
+  head = '';
   status?: number;
   isClosed = false;
 
@@ -95,7 +97,8 @@ export class RawStream {
   private takeHead(): boolean {
     const end = this.received.indexOf('\r\n\r\n');
     if (end < 0) return false;
-    this.status = Number(/^HTTP\/1\.1 (\d{3})/.exec(this.received.toString('latin1', 0, end))?.[1]);
+    this.head = this.received.toString('latin1', 0, end);
+    this.status = Number(/^HTTP\/1\.1 (\d{3})/.exec(this.head)?.[1]);
     this.received = this.received.subarray(end + 4);
     return this.status === 101;
   }

@@ -13,6 +13,9 @@ export interface StreamRequest {
   /** Of what follows a task: its id, once it is known; undefined when it was refused. */
   task?: Promise<string | undefined>;
   stop: AbortController;
+  /** Resolves when nothing more is told of it and its id is free. */
+  over: Promise<void>;
+  end: () => void;
 }
 
 /**
@@ -100,7 +103,9 @@ export class StreamSocket extends WebSocket implements SocketContext {
         retryAfterSeconds: 1,
       });
     }
-    const request = { id, stop: new AbortController() };
+    let end!: () => void;
+    const over = new Promise<void>((resolve) => (end = resolve));
+    const request = { id, stop: new AbortController(), over, end };
     if (!this.isOpen) request.stop.abort();
     this.requests.set(id, request);
     return request;
@@ -108,6 +113,7 @@ export class StreamSocket extends WebSocket implements SocketContext {
 
   finish(request: StreamRequest): void {
     this.requests.delete(request.id);
+    request.end();
     if (this.leaving) this.leave();
   }
 

@@ -113,7 +113,7 @@ export class StreamGateway implements OnGatewayInit<WebSocketServer> {
     @MessageBody('body') { task_id: taskId }: TaskFrameDto,
   ): Promise<void> {
     requireOne(id, taskId);
-    return this.tasks.unsubscribe(socket, taskId === undefined ? id : undefined, taskId);
+    return this.tasks.unsubscribe(socket, id, taskId);
   }
 
   /** What stands under an id of this socket, or a task of the project. */

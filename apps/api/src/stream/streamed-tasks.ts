@@ -42,10 +42,10 @@ export class StreamedTasks {
     await this.follow(socket, request, found, after);
   }
 
-  /** Ends what follows this task, or stands under this id; the task goes on. */
-  async unsubscribe(socket: StreamSocket, id: string | undefined, taskId: string | undefined): Promise<void> {
+  /** Ends what follows this task, or where none is named what stands under this id; the task goes on. */
+  async unsubscribe(socket: StreamSocket, id?: string, taskId?: string): Promise<void> {
     const all = [...socket.requests.values()].filter(
-      (request) => request.task !== undefined && (id === undefined || request.id === id),
+      (request) => request.task !== undefined && (taskId !== undefined || request.id === id),
     );
     const taskIds = await Promise.all(all.map(({ task }) => task));
     const isMeant = (followed: string | undefined) =>
@@ -53,6 +53,7 @@ export class StreamedTasks {
     const found = all.filter((_, index) => isMeant(taskIds[index]));
     if (found.length === 0) throw new AppError('not_found', 'this socket does not follow such a task');
     for (const request of found) request.stop.abort();
+    await Promise.all(found.map(({ over }) => over));
     socket.tell({ type: 'ack', of: 'unsubscribe', id, task_id: taskIds.find(isMeant) });
   }
 
