@@ -65,9 +65,13 @@ export class StreamSocket extends WebSocket implements SocketContext {
 
   /** Says goodbye. The client has a few seconds to answer; what it has under way ends at once. */
   end(code: CloseCode, reason = ''): void {
-    if (!this.isOpen) return;
+    if (this.isOpen) this.close(code, reason);
+  }
+
+  /** Also called by ws itself, when the client says goodbye or breaks the protocol. */
+  override close(code?: number, reason?: string | Buffer): void {
     this.stopAll();
-    this.close(code, reason);
+    super.close(code, reason);
   }
 
   /** Counts a frame or ping. False = over the rate, which was answered. */
