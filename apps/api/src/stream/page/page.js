@@ -33,6 +33,7 @@ const form = new RequestForm((kind, fields) => {
   cards.set(request.id, card);
   byId('nothing-yet').hidden = true;
   byId('cards').prepend(card.element);
+  card.element.scrollIntoView({ block: 'nearest' });
 });
 
 byId('connect-form').addEventListener('submit', (event) => {

@@ -140,6 +140,7 @@ export class RequestCard {
     this.#tick();
     this.#timeline.end();
     this.#cancel.remove();
+    this.element.dataset.over = '';
     this.#say(state);
   }
 

@@ -62,6 +62,8 @@ export class RequestForm {
   /** @param {boolean} canSend */
   enable(canSend) {
     this.#send.disabled = !canSend;
+    byId('connect-first').hidden = canSend;
+    byId('send-keys').hidden = !canSend;
   }
 
   focus() {

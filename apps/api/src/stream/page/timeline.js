@@ -42,13 +42,13 @@ export class Timeline {
       case 'started':
         return void this.note('event', 'started', detail(frame.model), ...policy(frame.effective_policy));
       case 'tool_call':
-        return this.#call(frame);
+        return this.#call(frame, '', frame.tool, frame.arguments, frame.agent);
       case 'tool_result':
         return this.#result(frame);
       case 'agent_spawn':
-        return void this.note('event agent', tag('agent'), strong(frame.agent), detail(frame.reason));
+        return this.#call(frame, 'agent', frame.agent, frame.reason, frame.spawned_by);
       case 'skill_invoke':
-        return void this.note('event skill', tag('skill'), strong(frame.skill), detail(frame.input));
+        return this.#call(frame, 'skill', frame.skill, frame.input, frame.agent);
       case 'permission_denied':
         return void this.note(
           'event denied',
@@ -80,39 +80,41 @@ export class Timeline {
     this.#growing.text.appendData(content);
   }
 
-  /** @param {Frame} frame */
-  #call({ tool_use_id: id, tool, arguments: input, agent }) {
-    const summary = element('summary', {}, ...by(agent), strong(tool), detail(brief(input)), tag('running'));
+  /**
+   * @param {Frame} frame
+   * @param {'' | 'agent' | 'skill'} kind
+   * @param {string} name
+   * @param {unknown} input
+   * @param {string} [caller] the subagent that calls
+   */
+  #call({ tool_use_id: id }, kind, name, input, caller) {
+    const what = [...by(caller), ...(kind ? [tag(kind)] : []), strong(name), detail(brief(input))];
+    const summary = element('summary', {}, ...what, outcome('running'));
     const call = element('details', {}, summary, element('pre', {}, pretty(input)));
-    this.note(`call${agent ? ' of-agent' : ''}`, call);
+    this.note(`call${caller ? ' of-agent' : ''}`, call);
     this.#calls.set(id, call);
   }
 
   /** @param {Frame} frame */
-  #result({ tool_use_id: id, tool, status, result, agent }) {
-    const outcome = tag(status === 'ok' ? 'ok' : 'error');
-    const text = element('pre', { className: 'result' }, String(result));
+  #result({ tool_use_id: id, result, status }) {
     const call = this.#calls.get(id);
     this.#calls.delete(id);
-    if (call) {
-      call.querySelector('.tag')?.replaceWith(outcome);
-      call.append(text);
-      return;
-    }
-    // Its call was told before this page came, or there was none: an agent’s end, for one.
-    const summary = element('summary', {}, ...by(agent), strong(tool), detail(brief(result)), outcome);
-    this.note(`call${agent ? ' of-agent' : ''}`, element('details', {}, summary, text));
+    call?.querySelector('.outcome')?.replaceWith(outcome(status));
+    call?.append(element('pre', { className: 'result' }, String(result)));
   }
 
   /** Nothing runs any more. */
   end() {
-    for (const call of this.#calls.values()) call.querySelector('.tag')?.replaceWith(tag('no result'));
+    for (const call of this.#calls.values())
+      call.querySelector('.outcome')?.replaceWith(outcome('no result'));
     this.#calls.clear();
   }
 }
 
 /** @param {string} text */
-const tag = (text) => element('span', { className: `tag ${text.replace(' ', '-')}` }, text);
+const tag = (text) => element('span', { className: 'tag' }, text);
+/** @param {'running' | 'ok' | 'error' | 'no result'} how */
+const outcome = (how) => element('span', { className: `tag outcome ${how}` }, how);
 /** @param {string} text */
 const strong = (text) => element('b', {}, String(text));
 /** @param {unknown} text */

@@ -1,15 +1,19 @@
+/** What a tool’s argument is called that tells most. */
+const TELLING = ['command', 'file_path', 'pattern', 'query', 'url', 'path', 'description', 'prompt'];
+
 /**
- * The most telling of a tool’s arguments, or of its result, in one line.
+ * What a call is about, in one line.
  * @param {unknown} value
  */
 export function brief(value) {
-  const strings = typeof value === 'object' && value !== null ? Object.values(value) : [value];
-  const text = strings.find((each) => typeof each === 'string') ?? JSON.stringify(value);
-  return String(text).slice(0, 300).replaceAll(/\s+/g, ' ');
+  const fields = typeof value === 'object' && value !== null ? new Map(Object.entries(value)) : new Map();
+  const name = TELLING.find((each) => fields.has(each)) ?? [...fields.keys()][0];
+  const told = name === undefined ? value : fields.get(name);
+  return pretty(told).slice(0, 300).replaceAll(/\s+/g, ' ');
 }
 
 /** @param {unknown} value */
-export const pretty = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
+export const pretty = (value) => (typeof value === 'string' ? value : (JSON.stringify(value, null, 2) ?? ''));
 
 /** @param {number} ms */
 export function duration(ms) {
