@@ -112,7 +112,8 @@ export class Connection {
     if (again && this.#wasReady) return this.#waitAndOpen(why);
     this.#key = '';
     if (code === 1006 && !this.#wasReady) return this.on.state('refused', UNREACHABLE);
-    const told = this.#lastError && !means.includes(this.#lastError) ? `: ${this.#lastError}` : '';
+    // What it says of a wrong key is for those who send headers.
+    const told = this.#lastError && code !== 4401 ? `: ${this.#lastError}` : '';
     this.on.state('refused', `Closed: ${why}${told}`);
   }
 

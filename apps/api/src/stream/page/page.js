@@ -10,6 +10,7 @@ import { Requests } from './requests.js';
 
 const keyField = byId('key', HTMLInputElement);
 const frames = new FramesPane();
+let isReady = false;
 const requests = new Requests();
 /** @type {Map<string, RequestCard>} */
 const cards = new Map();
@@ -53,13 +54,14 @@ byId('disconnect').addEventListener('click', () => {
  */
 function showState(state, text) {
   const isOff = state === 'offline' || state === 'refused';
+  isReady = state === 'ready';
   const shown = byId('state');
   shown.dataset.state = state;
   shown.textContent = text;
   byId('connect-form').hidden = !isOff;
   byId('disconnect').hidden = isOff;
-  form.enable(state === 'ready');
-  if (state === 'ready') return goOn();
+  form.enable(isReady);
+  if (isReady) return goOn();
   if (state === 'refused') keyField.focus();
   if (state !== 'connecting') interrupt();
 }
@@ -68,7 +70,7 @@ function showState(state, text) {
 function take(frame) {
   const request = requests.take(frame);
   if (!request) {
-    if (frame.type === 'error') byId('send-problem').textContent = frame.error.message;
+    if (frame.type === 'error' && isReady) byId('send-problem').textContent = frame.error.message;
     return;
   }
   cards.get(request.id)?.show(frame);
