@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CommandTree } from './command-tree.js';
+import { AuditCommand } from './commands/audit.command.js';
 import { CompleteCommand } from './commands/complete.command.js';
 import { ConfigCommand } from './commands/config.command.js';
 import { DbCommand } from './commands/db.command.js';
@@ -8,15 +9,18 @@ import { HealthCommand } from './commands/health.command.js';
 import { KeysCommand } from './commands/keys.command.js';
 import { PolicyCommand } from './commands/policy.command.js';
 import { ServeCommand } from './commands/serve.command.js';
+import { TasksCommand } from './commands/tasks.command.js';
 import { TiersCommand } from './commands/tiers.command.js';
 import { Terminal } from './terminal.js';
 
 const COMMANDS = [
   ServeCommand,
   CompleteCommand,
+  ...TasksCommand.registerWithSubCommands(),
   ...KeysCommand.registerWithSubCommands(),
   ...TiersCommand.registerWithSubCommands(),
   ...PolicyCommand.registerWithSubCommands(),
+  ...AuditCommand.registerWithSubCommands(),
   HealthCommand,
   DoctorCommand,
   ...ConfigCommand.registerWithSubCommands(),

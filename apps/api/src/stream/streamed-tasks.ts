@@ -24,22 +24,23 @@ export class StreamedTasks {
     private readonly cancels: TaskCancels,
   ) {}
 
-  async run(socket: StreamSocket, frame: Frame, principal: Principal, dto: CreateTaskDto): Promise<void> {
-    this.sockets.requireRunning();
-    const request = socket.begin(frame.id ?? newId('req'));
-    const submitted = this.submission.submit(principal, dto, frame).then(({ id }) => id);
-    await this.follow(socket, request, submitted, 0);
+  run(socket: StreamSocket, frame: Frame, principal: Principal, dto: CreateTaskDto): Promise<void> {
+    return this.sockets.during(socket, frame, frame.id ?? newId('req'), (request) => {
+      const submitted = this.submission.submit(principal, dto, frame).then(({ id }) => id);
+      return this.follow(socket, request, submitted, 0);
+    });
   }
 
-  async subscribe(
+  subscribe(
     socket: StreamSocket,
     frame: Frame,
     principal: Principal,
     { task_id: taskId, after = 0 }: SubscribeFrameDto,
   ): Promise<void> {
-    const request = socket.begin(frame.id ?? taskId);
-    const found = this.views.require(principal, taskId).then(({ id }) => id);
-    await this.follow(socket, request, found, after);
+    return this.sockets.during(socket, frame, frame.id ?? taskId, (request) => {
+      const found = this.views.require(principal, taskId).then(({ id }) => id);
+      return this.follow(socket, request, found, after);
+    });
   }
 
   /** Ends what follows this task, or where none is named what stands under this id; the task goes on. */
@@ -70,14 +71,10 @@ export class StreamedTasks {
     after: number,
   ): Promise<void> {
     request.task = found.catch(() => undefined);
-    try {
-      const taskId = await found;
-      for await (const event of this.events.read(taskId, after, request.stop.signal)) {
-        socket.tell({ ...wireEvent(taskId, event), id: request.id });
-        await socket.hasRead();
-      }
-    } finally {
-      socket.finish(request);
+    const taskId = await found;
+    for await (const event of this.events.read(taskId, after, request.stop.signal)) {
+      socket.tell({ ...wireEvent(taskId, event), id: request.id });
+      await socket.hasRead();
     }
   }
 }
