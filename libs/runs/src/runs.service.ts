@@ -54,7 +54,7 @@ export class Runs {
     return policy;
   }
 
-  /** Takes, in the caller's transaction, the rate of such work, when something is left of every budget. */
+  /** Takes the rate of such work, when something is left of every budget. */
   accept(principal: Principal, policy: EffectivePolicy): Promise<Allowance> {
     return this.admission.accept(principal, policy.requestsPerMinute);
   }

@@ -92,8 +92,9 @@ export class TaskSubmission {
       request_id: requestId,
     };
     await this.requireRoom(principal.keyId);
+    // Before the transaction: the key's other requests need not wait for its end.
+    const allowance = await this.runs.accept(principal, policy);
     return this.transactions.run(async () => {
-      const allowance = await this.runs.accept(principal, policy);
       await this.tasks.insert(task, input);
       await this.queue.add(task);
       await ticket?.keep({ id: task.id });
