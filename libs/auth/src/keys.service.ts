@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, Clock, newId, type Principal } from '@app/common';
+import { AppError, Clock, newId, type Principal, reachOf } from '@app/common';
 import { Transactions } from '@app/database';
 import { Tiers } from '@app/permissions';
 import { ApiKey, ApiKeySecret } from './api-key.entity.js';
@@ -15,7 +15,6 @@ import { KeyJournal } from './key-journal.js';
 import { KeySecrets, type MintedSecret } from './key-secrets.js';
 import { KeyVerifier } from './key-verifier.js';
 import { KeysRepository } from './keys.repository.js';
-import { reachOf } from './operator.js';
 import { principalOf } from './principal-of.js';
 
 /** A key with the secret that was just made for it: the only time that it can be read. */

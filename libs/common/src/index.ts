@@ -9,5 +9,13 @@ export { newId } from './ids.js';
 export { CURRENT_MODELS, MODEL_FAMILIES, modelFamily, type ModelFamily } from './models.js';
 export { Optional } from './optional.decorator.js';
 export { PageLimitDto, PageQueryDto } from './page-query.dto.js';
-export { ADMIN_SCOPES, INFERENCE_SCOPES, type KeyGrants, type Principal, type Scope } from './principal.js';
+export {
+  ADMIN_SCOPES,
+  INFERENCE_SCOPES,
+  type KeyGrants,
+  OPERATOR_PROJECT,
+  type Principal,
+  reachOf,
+  type Scope,
+} from './principal.js';
 export { requireAtMost, requireModel, requireScope } from './request-checks.js';
