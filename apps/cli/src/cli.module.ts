@@ -8,12 +8,14 @@ import { HealthCommand } from './commands/health.command.js';
 import { KeysCommand } from './commands/keys.command.js';
 import { PolicyCommand } from './commands/policy.command.js';
 import { ServeCommand } from './commands/serve.command.js';
+import { TasksCommand } from './commands/tasks.command.js';
 import { TiersCommand } from './commands/tiers.command.js';
 import { Terminal } from './terminal.js';
 
 const COMMANDS = [
   ServeCommand,
   CompleteCommand,
+  ...TasksCommand.registerWithSubCommands(),
   ...KeysCommand.registerWithSubCommands(),
   ...TiersCommand.registerWithSubCommands(),
   ...PolicyCommand.registerWithSubCommands(),

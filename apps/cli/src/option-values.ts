@@ -27,3 +27,6 @@ export function decimal(option: string, value: string, least: number, most: numb
 export function collected(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];
 }
+
+/** What a list option asks for: "none" is a list without names. */
+export const listed = (names: string[] | undefined) => (names?.includes('none') ? [] : names);

@@ -1,4 +1,4 @@
-export { type CompletionWireEvent, wireEvents } from './completion-stream.js';
+export { wireEvents } from './completion-stream.js';
 export { CompletionsModule } from './completions.module.js';
 export { CompletionsService } from './completions.service.js';
 export { CreateChatDto } from './dto/create-chat.dto.js';

@@ -8,8 +8,9 @@ import {
 import { KeyChanges, type KnownCaller } from '@app/auth';
 import { AppError } from '@app/common';
 import { CLOSE } from './close-codes.js';
+import type { Frame } from './frame.js';
 import { STREAM_LIMITS } from './stream-limits.js';
-import type { StreamSocket } from './stream-socket.js';
+import type { StreamRequest, StreamSocket } from './stream-socket.js';
 
 /** The events of what was just cut may still be on their way. */
 const LAST_WORDS_MS = 2_500;
@@ -24,7 +25,8 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
   private readonly logger = new Logger('stream');
   private readonly open = new Set<StreamSocket>();
   private readonly ofKey = new Map<string, Set<StreamSocket>>();
-  private readonly strangers = new Map<string, number>();
+  /** Those that have not shown a key: where they come from, and when they must have. */
+  private readonly strangers = new Map<StreamSocket, { address: string; deadline: NodeJS.Timeout }>();
   private timer: NodeJS.Timeout;
   private closing = false;
 
@@ -59,9 +61,37 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
     }
   }
 
+  /** One request of a socket, from its frame to its last event. */
+  async during(
+    socket: StreamSocket,
+    frame: Frame,
+    id: string,
+    work: (request: StreamRequest) => Promise<void>,
+  ): Promise<void> {
+    this.requireRunning();
+    const request = socket.begin(id);
+    const startedAt = performance.now();
+    try {
+      await work(request);
+    } finally {
+      socket.finish(request);
+      const ms = Math.round(performance.now() - startedAt);
+      const { project, keyId } = socket.principal ?? {};
+      this.logger.log({
+        msg: 'frame',
+        request_id: frame.requestId,
+        type: frame.event,
+        ms,
+        project,
+        key: keyId,
+      });
+    }
+  }
+
   /** Throws when this address has too many sockets that have not shown a key. */
   requireRoomForStranger(address: string): void {
-    if ((this.strangers.get(address) ?? 0) < STREAM_LIMITS.strangersPerAddress) return;
+    const others = [...this.strangers.values()].filter((stranger) => stranger.address === address);
+    if (others.length < STREAM_LIMITS.strangersPerAddress) return;
     throw new AppError('rate_limited', 'too many sockets of this address have not shown a key', {
       retryAfterSeconds: STREAM_LIMITS.authWithinMs / 1000,
     });
@@ -72,7 +102,6 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
     const openedAt = performance.now();
     this.open.add(socket);
     socket.on('close', (code) => {
-      this.open.delete(socket);
       this.forget(socket);
       socket.stopAll();
       const ms = Math.round(performance.now() - openedAt);
@@ -83,6 +112,7 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
     socket.on('error', (error) => this.logger.debug(`a socket failed: ${error.message}`));
     if (caller) this.admit(socket, caller);
     else this.awaitKey(socket, address);
+    if (this.closing) socket.leave();
   }
 
   /** The socket has shown this caller's key. */
@@ -92,6 +122,7 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
       return socket.end(CLOSE.tooManySockets, `at most ${STREAM_LIMITS.socketsPerKey} sockets of a key`);
     }
     if (!socket.isOpen) return;
+    this.noStranger(socket);
     this.ofKey.set(principal.keyId, others.add(socket));
     socket.principal = principal;
     socket.verify = verify;
@@ -100,27 +131,23 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
   }
 
   private awaitKey(socket: StreamSocket, address: string): void {
-    this.strangers.set(address, (this.strangers.get(address) ?? 0) + 1);
     const within = `no auth within ${STREAM_LIMITS.authWithinMs / 1000} s`;
-    const deadline = setTimeout(() => {
-      if (!socket.principal) socket.end(CLOSE.idle, within);
-      noStranger();
-    }, STREAM_LIMITS.authWithinMs);
-    const noStranger = () => {
-      clearTimeout(deadline);
-      socket.off('close', noStranger);
-      const left = (this.strangers.get(address) ?? 1) - 1;
-      if (left === 0) this.strangers.delete(address);
-      else this.strangers.set(address, left);
-    };
-    socket.on('close', noStranger);
+    const deadline = setTimeout(() => socket.end(CLOSE.idle, within), STREAM_LIMITS.authWithinMs);
+    this.strangers.set(socket, { address, deadline });
+  }
+
+  private noStranger(socket: StreamSocket): void {
+    clearTimeout(this.strangers.get(socket)?.deadline);
+    this.strangers.delete(socket);
   }
 
   private forget(socket: StreamSocket): void {
-    const keyId = socket.principal?.keyId;
-    const sockets = keyId === undefined ? undefined : this.ofKey.get(keyId);
-    if (!sockets?.delete(socket) || sockets.size > 0) return;
-    this.ofKey.delete(keyId!);
+    this.open.delete(socket);
+    this.noStranger(socket);
+    const keyId = socket.principal?.keyId ?? '';
+    const others = this.ofKey.get(keyId);
+    others?.delete(socket);
+    if (others?.size === 0) this.ofKey.delete(keyId);
   }
 
   private look(): void {

@@ -17,23 +17,15 @@ export class StreamedCompletions {
     private readonly clock: Clock,
   ) {}
 
-  async answer(
-    socket: StreamSocket,
-    frame: Frame,
-    start: (context: Context) => ReturnType<Start>,
-  ): Promise<void> {
-    this.sockets.requireRunning();
+  answer(socket: StreamSocket, frame: Frame, start: (context: Context) => ReturnType<Start>): Promise<void> {
     const { requestId, idempotencyKey } = frame;
-    const request = socket.begin(frame.id ?? newId('req'));
-    try {
-      const started = await start({ requestId, idempotencyKey, signal: request.stop.signal });
+    return this.sockets.during(socket, frame, frame.id ?? newId('req'), async ({ id, stop }) => {
+      const started = await start({ requestId, idempotencyKey, signal: stop.signal });
       // Read to the end also when nobody listens: the run holds a place that others wait for.
       for await (const event of wireEvents(started, this.clock, requestId)) {
         const isText = event.type === 'token' || event.type === 'thinking';
-        socket.tell({ ...event, id: request.id, ...(isText ? {} : { run_id: started.id }) });
+        socket.tell({ ...event, id, ...(isText ? {} : { run_id: started.id }) });
       }
-    } finally {
-      socket.finish(request);
-    }
+    });
   }
 }

@@ -24,30 +24,23 @@ export class StreamedTasks {
     private readonly cancels: TaskCancels,
   ) {}
 
-  async run(socket: StreamSocket, frame: Frame, principal: Principal, dto: CreateTaskDto): Promise<void> {
-    this.sockets.requireRunning();
-    const request = socket.begin(frame.id ?? newId('req'));
-    try {
+  run(socket: StreamSocket, frame: Frame, principal: Principal, dto: CreateTaskDto): Promise<void> {
+    return this.sockets.during(socket, frame, frame.id ?? newId('req'), async (request) => {
       const { id } = await this.submission.submit(principal, dto, frame);
       await this.follow(socket, request, id, 0);
-    } finally {
-      socket.finish(request);
-    }
+    });
   }
 
-  async subscribe(
+  subscribe(
     socket: StreamSocket,
     frame: Frame,
     principal: Principal,
     { task_id: taskId, after = 0 }: SubscribeFrameDto,
   ): Promise<void> {
-    const request = socket.begin(frame.id ?? taskId);
-    try {
+    return this.sockets.during(socket, frame, frame.id ?? taskId, async (request) => {
       await this.views.require(principal, taskId);
       await this.follow(socket, request, taskId, after);
-    } finally {
-      socket.finish(request);
-    }
+    });
   }
 
   /** Ends what follows this task, or stands under this id; the task goes on. */
