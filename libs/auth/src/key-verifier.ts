@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Clock, type Principal } from '@app/common';
 import { LRUCache } from 'lru-cache';
-import type { ApiKeySecret } from './api-key.entity.js';
+import type { ApiKey, ApiKeySecret } from './api-key.entity.js';
 import { invalidKey } from './auth.errors.js';
 import { KeyChanges } from './key-changes.js';
 import { kidOf } from './key-format.js';
@@ -66,6 +66,12 @@ export class KeyVerifier {
     return () => this.verifyDigest(kid, digest);
   }
 
+  /** Of a key that was just read. It is never newer here than its tier. */
+  async principalOf(key: ApiKey): Promise<Principal> {
+    await this.changes.upTo(key.revision);
+    return principalOf(key);
+  }
+
   private async verifyDigest(kid: string, digest: Buffer): Promise<Principal> {
     const id = digest.toString('base64');
     const verdict = this.cached(id, kid, digest) ?? (await this.read(id, kid, digest));
@@ -107,7 +113,7 @@ export class KeyVerifier {
       return undefined;
     }
     const verdict = {
-      principal: principalOf(secret.apiKey),
+      principal: await this.principalOf(secret.apiKey),
       digest: secret.digest,
       liveUntil: endOf(secret),
       readAt,
@@ -130,6 +136,5 @@ export class KeyVerifier {
 }
 
 function endOf({ notAfter, apiKey }: ApiKeySecret): number {
-  if (apiKey.status === 'revoked') return -Infinity;
-  return Math.min(notAfter?.getTime() ?? Infinity, apiKey.expiresAt?.getTime() ?? Infinity);
+  return Math.min(notAfter?.getTime() ?? Infinity, apiKey.liveUntil);
 }

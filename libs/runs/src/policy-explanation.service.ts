@@ -71,10 +71,7 @@ export class PolicyExplanation {
       const key = await this.keys.show(principal, ref);
       return { tier: key.tier, grants: key.grants, refusals: this.refusalsOf(key) };
     }
-    const known = this.tiers.list().map(({ name }) => name);
-    if (!known.includes(tier!)) {
-      throw new AppError('invalid_request', `tier must be one of ${known.join(', ')}`, { param: 'tier' });
-    }
+    await this.tiers.require(tier!);
     return { tier: tier!, grants: PLAIN_GRANTS, refusals: [] };
   }
 
