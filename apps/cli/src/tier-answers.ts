@@ -12,7 +12,6 @@ export async function allTiers(interactive: boolean): Promise<Answer> {
   const json = TierListDto.from(await withTiers((tiers) => tiers.list()));
   const head = [
     'tier',
-    'version',
     'tools',
     'agents',
     'skills',
@@ -20,11 +19,12 @@ export async function allTiers(interactive: boolean): Promise<Answer> {
     'cost per run',
     'at once',
     'per minute',
+    'version',
   ];
   const rows = json.data.map((tier) => [
-    ...[tier.name, tier.version, tier.tools === 'all' ? 'all' : tier.tools.join(' ')],
+    ...[tier.name, tier.tools === 'all' ? 'all' : tier.tools.join(' ')],
     ...[tier.agents, tier.skills, `${tier.max_timeout_seconds} s`, `$${tier.max_cost_usd}`],
-    ...[tier.concurrent_runs, tier.requests_per_minute],
+    ...[tier.concurrent_runs, tier.requests_per_minute, tier.version],
   ]);
   return { json, text: table(head, rows, interactive) };
 }
