@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { printable } from './printable.js';
 
@@ -36,6 +37,11 @@ export class Terminal {
 
   write(text: string): void {
     this.stdout.write(this.interactive ? printable(text) : text);
+  }
+
+  /** The same for much text: waits until the reader has taken it. */
+  async send(text: string): Promise<void> {
+    if (!this.stdout.write(this.interactive ? printable(text) : text)) await once(this.stdout, 'drain');
   }
 
   /** Output of our own, colours included. */

@@ -1,11 +1,16 @@
 import { AppError } from '@app/common';
 
+/** Why a key does not work; `unknown` is also a wrong secret. For the audit, never for the caller. */
+export type KeyFault = 'missing' | 'malformed' | 'unknown' | 'revoked' | 'expired';
+
 /** The one answer to every key that does not work: it must not tell a wrong key from a revoked one. */
-export function invalidKey(): AppError {
-  return new AppError(
-    'invalid_api_key',
-    'a valid API key is needed: send it as "Authorization: Bearer <key>" or as "x-api-key: <key>"; "claude-api keys create" makes one',
-  );
+export class InvalidKey extends AppError {
+  constructor(readonly fault: KeyFault) {
+    super(
+      'invalid_api_key',
+      'a valid API key is needed: send it as "Authorization: Bearer <key>" or as "x-api-key: <key>"; "claude-api keys create" makes one',
+    );
+  }
 }
 
 /** Also the answer for a key of another project. */

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, type Principal } from '@app/common';
+import type { Principal } from '@app/common';
 import { AuthFailures } from './auth-failures.js';
-import { invalidKey } from './auth.errors.js';
+import { InvalidKey } from './auth.errors.js';
+import { kidOf } from './key-format.js';
 import { KeyVerifier } from './key-verifier.js';
 
 /** Who showed a key that works, and what reads it anew for as long as they are connected. */
@@ -21,11 +22,11 @@ export class Callers {
   /** Throws the one 401 for a key that is missing or does not work. */
   async identify(presented: string | undefined): Promise<KnownCaller> {
     try {
-      if (presented === undefined) throw invalidKey();
+      if (presented === undefined) throw new InvalidKey('missing');
       const verify = this.verifier.verifier(presented);
       return { principal: await verify(), verify };
     } catch (error) {
-      if (error instanceof AppError && error.code === 'invalid_api_key') this.failures.add();
+      if (error instanceof InvalidKey) this.failures.add(error.fault, presented && kidOf(presented));
       throw error;
     }
   }

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock, type Principal } from '@app/common';
 import { LRUCache } from 'lru-cache';
 import type { ApiKey, ApiKeySecret } from './api-key.entity.js';
-import { invalidKey } from './auth.errors.js';
+import { InvalidKey } from './auth.errors.js';
 import { KeyChanges } from './key-changes.js';
 import { kidOf } from './key-format.js';
 import { KeySecrets } from './key-secrets.js';
@@ -61,7 +61,7 @@ export class KeyVerifier {
   /** What verifies this key now and again, without keeping it. */
   verifier(presented: string): () => Promise<Principal> {
     const kid = kidOf(presented);
-    if (!kid) throw invalidKey();
+    if (!kid) throw new InvalidKey('malformed');
     const digest = this.secrets.digest(presented);
     return () => this.verifyDigest(kid, digest);
   }
@@ -75,8 +75,10 @@ export class KeyVerifier {
   private async verifyDigest(kid: string, digest: Buffer): Promise<Principal> {
     const id = digest.toString('base64');
     const verdict = this.cached(id, kid, digest) ?? (await this.read(id, kid, digest));
-    if (!verdict || !timingSafeEqual(verdict.digest, digest)) throw invalidKey();
-    if (verdict.liveUntil <= this.clock.now().getTime()) throw invalidKey();
+    if (!verdict || !timingSafeEqual(verdict.digest, digest)) throw new InvalidKey('unknown');
+    const { liveUntil } = verdict;
+    if (liveUntil <= this.clock.now().getTime())
+      throw new InvalidKey(liveUntil === -Infinity ? 'revoked' : 'expired');
     this.lastUsed.touch(verdict.principal.keyId);
     return verdict.principal;
   }

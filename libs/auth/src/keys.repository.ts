@@ -125,6 +125,15 @@ export class KeysRepository {
       .getOne();
   }
 
+  /** Of those kids that belong to a key. */
+  async ownersOf(kids: string[]): Promise<{ kid: string; keyId: string; project: string }[]> {
+    return this.manager.query(
+      `SELECT s.kid, k.id AS "keyId", k.project_id AS project
+       FROM api_key_secrets s JOIN api_keys k ON k.id = s.key_id WHERE s.kid = ANY($1)`,
+      [kids],
+    );
+  }
+
   /** Makes bootstraps take turns, across processes, until the transaction ends. */
   async lockBootstrap(): Promise<void> {
     await this.manager.query(`SELECT pg_advisory_xact_lock(hashtext('claude-api:bootstrap'))`);

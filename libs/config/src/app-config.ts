@@ -21,6 +21,8 @@ export abstract class AppConfig {
   readonly role: 'all' | 'api' | 'worker';
   readonly keyPepper: string;
   readonly auditKey: string;
+  /** Older audit events are dropped, a month at a time. */
+  readonly auditRetentionDays: number;
   /** Names this installation (its home folder) in run rows and temporary folders. */
   readonly instanceId: string;
   /** Holds workspaces and artifacts; made when it is first needed. */

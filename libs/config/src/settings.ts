@@ -42,6 +42,7 @@ export const SETTINGS = {
   BLOB_DIR: { schema: z.string().min(1).transform(expandHome).optional(), secret: false },
   KEY_PEPPER: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
   AUDIT_KEY: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
+  AUDIT_RETENTION_DAYS: { schema: number().min(30).max(36_500).default(400), secret: false },
   MAX_RUNS: {
     schema: number()
       .min(1)
