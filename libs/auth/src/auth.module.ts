@@ -20,6 +20,9 @@ import { Project } from './project.entity.js';
 import { ProjectsController } from './projects.controller.js';
 import { ProjectsRepository } from './projects.repository.js';
 import { ProjectsService } from './projects.service.js';
+import { FailedKeys } from './strangers/failed-keys.js';
+import { StrangerCounts } from './strangers/stranger-counts.js';
+import { StrangersGuard } from './strangers/strangers.guard.js';
 
 const SHARED = [
   AuthGuard,
@@ -30,12 +33,23 @@ const SHARED = [
   KeysService,
   KeyVerifier,
   ProjectsService,
+  StrangersGuard,
 ];
 
 @Module({
   imports: [TypeOrmModule.forFeature([ApiKey, ApiKeySecret, Project]), AuditModule, PermissionsModule],
   controllers: [KeysController, ProjectsController],
-  providers: [...SHARED, AuthFailures, KeyJournal, KeySecrets, KeysRepository, LastUsed, ProjectsRepository],
+  providers: [
+    ...SHARED,
+    AuthFailures,
+    FailedKeys,
+    KeyJournal,
+    KeySecrets,
+    KeysRepository,
+    LastUsed,
+    ProjectsRepository,
+    StrangerCounts,
+  ],
   exports: SHARED,
 })
 export class AuthModule {}

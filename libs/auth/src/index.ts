@@ -12,3 +12,4 @@ export { KeyVerifier } from './key-verifier.js';
 export { type IssuedKey, type KeyPage, KeysService } from './keys.service.js';
 export { takePresentedKey } from './presented-key.js';
 export { operatorPrincipal } from './operator.js';
+export { StrangersGuard } from './strangers/strangers.guard.js';
