@@ -7,7 +7,7 @@ export { IssuedKeyDto, KeyDto, KeyListDto } from './dto/key.dto.js';
 export { KeyChanges } from './key-changes.js';
 export { KeyEpochs } from './key-epochs.js';
 export { ProjectDto, ProjectListDto } from './dto/project.dto.js';
-export { type ProjectPage, ProjectsService, type ProjectView } from './projects.service.js';
+export { ProjectsService, type ProjectView } from './projects.service.js';
 export { KeyVerifier } from './key-verifier.js';
 export { type IssuedKey, type KeyPage, KeysService } from './keys.service.js';
 export { takePresentedKey } from './presented-key.js';

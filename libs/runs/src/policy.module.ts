@@ -10,13 +10,13 @@ import { SelfController } from './self/self.controller.js';
 import { TierAdministration } from './tiers/tier-administration.service.js';
 import { TiersController } from './tiers/tiers.controller.js';
 
-const SHARED = [RunPolicy, PolicyExplanation, Self, TierAdministration];
+const SHARED = [RunPolicy, PolicyExplanation, TierAdministration];
 
 /** What a run may do, and who decides it, without what runs it: the command line asks here too. */
 @Module({
   imports: [AuthModule, EcosystemModule, PermissionsModule],
   controllers: [PolicyController, SelfController, TiersController],
-  providers: SHARED,
+  providers: [...SHARED, Self],
   exports: SHARED,
 })
 export class PolicyModule {}

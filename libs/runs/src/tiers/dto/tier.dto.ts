@@ -28,7 +28,7 @@ const ORIGIN = {
 } as const;
 
 /** What a class of keys may do at most. */
-export class EntitlementsDto {
+class EntitlementsDto {
   @ApiProperty(TOOLS)
   tools: Entitlements['tools'];
   @ApiProperty({ enum: REACHES })
