@@ -111,6 +111,8 @@ describe('/v1/admin/projects', () => {
       status: 409,
       body: { error: { code: 'conflict', param: 'project_id' } },
     });
+    const { body } = await service.ask('POST', '/v1/admin/policy/explain', { key: id });
+    expect(body.refusals).toMatchObject([{ message: 'the project of the key is disabled' }]);
     expect((await service.ask('POST', `/v1/admin/keys/${id}/revoke`, {})).status).toBe(200);
     await turn('closed', 'enable');
     expect((await service.ask('POST', '/v1/admin/keys', { project_id: 'closed' })).status).toBe(201);

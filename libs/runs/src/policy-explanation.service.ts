@@ -76,11 +76,12 @@ export class PolicyExplanation {
   }
 
   /** Why this key could not ask at all. */
-  private refusalsOf({ id, kind, status, expiresAt }: ApiKey): Refusal[] {
+  private refusalsOf({ id, kind, status, expiresAt, home }: ApiKey): Refusal[] {
     const refusal = (message: string) => ({ item: `key:${id}`, rule: 'key', message });
     return [
       ...(kind === 'admin' ? [refusal('an administration key cannot run a task')] : []),
       ...(status === 'revoked' ? [refusal('the key is revoked')] : []),
+      ...(home.disabledAt ? [refusal('the project of the key is disabled')] : []),
       ...(expiresAt && expiresAt <= this.clock.now() ? [refusal('the key has expired')] : []),
     ];
   }

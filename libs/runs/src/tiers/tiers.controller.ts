@@ -1,8 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
-import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { Caller, type Principal, Requires } from '@app/common';
 import { SetTierDto } from './dto/set-tier.dto.js';
-import { TierDto, TierHistoryDto, TierListDto } from './dto/tier.dto.js';
+import { RemovedTierDto, TierDto, TierHistoryDto, TierListDto } from './dto/tier.dto.js';
 import { TierAdministration } from './tier-administration.service.js';
 
 const TierName = () => ApiParam({ name: 'tier', example: 'acme' });
@@ -46,13 +46,13 @@ export class TiersController {
   }
 
   @Delete(':tier')
-  @HttpCode(204)
   @Requires('tiers:write')
   @ApiOperation({ summary: 'Remove a tier that no key has', description: 'A default tier is reset instead.' })
   @TierName()
-  @ApiNoContentResponse()
-  async remove(@Caller() principal: Principal, @Param('tier') name: string): Promise<void> {
+  @ApiOkResponse({ type: RemovedTierDto })
+  async remove(@Caller() principal: Principal, @Param('tier') name: string): Promise<RemovedTierDto> {
     await this.tiers.remove(principal, name);
+    return { name, removed: true };
   }
 
   @Post(':tier/reset')

@@ -130,6 +130,13 @@ export class TierHistoryDto extends TierDto {
   }
 }
 
+export class RemovedTierDto {
+  @ApiProperty({ example: 'acme' })
+  name: string;
+  @ApiProperty({ enum: [true] })
+  removed: true;
+}
+
 export class TierListDto {
   @ApiProperty({ type: [TierDto] })
   data: TierDto[];
