@@ -25,9 +25,9 @@ export class StreamedTasks {
   ) {}
 
   run(socket: StreamSocket, frame: Frame, principal: Principal, dto: CreateTaskDto): Promise<void> {
-    return this.sockets.during(socket, frame, frame.id ?? newId('req'), async (request) => {
-      const { id } = await this.submission.submit(principal, dto, frame);
-      await this.follow(socket, request, id, 0);
+    return this.sockets.during(socket, frame, frame.id ?? newId('req'), (request) => {
+      const submitted = this.submission.submit(principal, dto, frame).then(({ id }) => id);
+      return this.follow(socket, request, submitted, 0);
     });
   }
 
@@ -37,21 +37,25 @@ export class StreamedTasks {
     principal: Principal,
     { task_id: taskId, after = 0 }: SubscribeFrameDto,
   ): Promise<void> {
-    return this.sockets.during(socket, frame, frame.id ?? taskId, async (request) => {
-      await this.views.require(principal, taskId);
-      await this.follow(socket, request, taskId, after);
+    return this.sockets.during(socket, frame, frame.id ?? taskId, (request) => {
+      const found = this.views.require(principal, taskId).then(({ id }) => id);
+      return this.follow(socket, request, found, after);
     });
   }
 
-  /** Ends what follows this task, or stands under this id; the task goes on. */
-  unsubscribe(socket: StreamSocket, id: string | undefined, taskId: string | undefined): void {
-    const found = [...socket.requests.values()].filter(
-      (request) =>
-        request.taskId !== undefined && (id === undefined ? request.taskId === taskId : request.id === id),
+  /** Ends what follows this task, or where none is named what stands under this id; the task goes on. */
+  async unsubscribe(socket: StreamSocket, id?: string, taskId?: string): Promise<void> {
+    const all = [...socket.requests.values()].filter(
+      (request) => request.task !== undefined && (taskId !== undefined || request.id === id),
     );
+    const taskIds = await Promise.all(all.map(({ task }) => task));
+    const isMeant = (followed: string | undefined) =>
+      followed !== undefined && (taskId === undefined || followed === taskId);
+    const found = all.filter((_, index) => isMeant(taskIds[index]));
     if (found.length === 0) throw new AppError('not_found', 'this socket does not follow such a task');
     for (const request of found) request.stop.abort();
-    socket.tell({ type: 'ack', of: 'unsubscribe', id, task_id: found[0]!.taskId });
+    await Promise.all(found.map(({ over }) => over));
+    socket.tell({ type: 'ack', of: 'unsubscribe', id, task_id: taskIds.find(isMeant) });
   }
 
   /** Resolves when the task has ended, or soon will. */
@@ -63,10 +67,11 @@ export class StreamedTasks {
   private async follow(
     socket: StreamSocket,
     request: StreamRequest,
-    taskId: string,
+    found: Promise<string>,
     after: number,
   ): Promise<void> {
-    request.taskId = taskId;
+    request.task = found.catch(() => undefined);
+    const taskId = await found;
     for await (const event of this.events.read(taskId, after, request.stop.signal)) {
       socket.tell({ ...wireEvent(taskId, event), id: request.id });
       await socket.hasRead();
