@@ -56,7 +56,7 @@ describe('a server with very many, very bad or very slow sockets', () => {
   };
   const isAlive = async () => expect((await fetch(`${server.url}/health`)).status).toBe(200);
 
-  it('1,000 idle sockets cost less than 150 MB, all of them answer, and none keeps the process', async () => {
+  it('1,000 idle sockets cost less than 150 MB, and all of them answer', async () => {
     const before = rss();
     const all: StreamClient[] = [];
     for (let batch = 0; batch < 100; batch += 10) {
@@ -168,10 +168,10 @@ describe('a server with very many, very bad or very slow sockets', () => {
   it('Ctrl-C: who has nothing under way goes at once with 1001, a running completion is finished first, no warning was printed', async () => {
     model.script = () => ({ text: WORDS, chunks: 20, chunkDelayMs: 100 });
     const idle = await StreamClient.open(server.url, keys[1]);
-    const stranger = await StreamClient.open(server.url);
     const busy = await Promise.all(keys.slice(2, 5).map((key) => StreamClient.open(server.url, key)));
     for (const each of busy) each.send({ type: 'completion', id: 'c', prompt: 'x', model: 'haiku' });
     await Promise.all(busy.map((each) => each.until(({ type }) => type === 'token')));
+    const stranger = await StreamClient.open(server.url);
     server.child.kill('SIGINT');
     for (const each of [idle, stranger]) expect(await each.end(1_500)).toMatchObject({ code: 1001 });
     busy[0]!.send({ type: 'completion', id: 'late', prompt: 'x', model: 'haiku' });

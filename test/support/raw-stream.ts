@@ -20,15 +20,21 @@ export function frame(
   { fin = true, rsv = 0, masked = true, announced }: FrameOptions = {},
 ): Buffer {
   const data = Buffer.from(payload);
-  const length = announced ?? BigInt(data.length);
-  const extended = length < 126n ? Buffer.alloc(0) : length < 65_536n ? Buffer.alloc(2) : Buffer.alloc(8);
-  if (extended.length === 2) extended.writeUInt16BE(Number(length));
-  if (extended.length === 8) extended.writeBigUInt64BE(length);
-  const short = extended.length === 0 ? Number(length) : extended.length === 2 ? 126 : 127;
+  const [short, extended] = lengthOf(announced ?? BigInt(data.length));
   const head = Buffer.from([(fin ? 0x80 : 0) | (rsv << 4) | opcode, (masked ? 0x80 : 0) | short]);
+  if (!masked) return Buffer.concat([head, extended, data]);
   const mask = randomBytes(4);
-  const body = masked ? data.map((byte, index) => byte ^ mask[index % 4]!) : data;
-  return Buffer.concat([head, extended, ...(masked ? [mask] : []), body]);
+  const body = data.map((byte, index) => byte ^ mask[index % 4]!);
+  return Buffer.concat([head, extended, mask, body]);
+}
+
+/** As the head of a frame has it: seven bits, and the bytes behind them. */
+function lengthOf(length: bigint): [short: number, extended: Buffer] {
+  if (length < 126n) return [Number(length), Buffer.alloc(0)];
+  const extended = Buffer.alloc(length < 65_536n ? 2 : 8);
+  if (extended.length === 2) extended.writeUInt16BE(Number(length));
+  else extended.writeBigUInt64BE(length);
+  return [extended.length === 2 ? 126 : 127, extended];
 }
 
 export const pingFrame = (bytes = 0) => frame(OPCODE.ping, Buffer.alloc(bytes));

@@ -15,6 +15,8 @@ export const ADMIN_SCOPES = [
   'tiers:read',
   'tiers:write',
   'audit:read',
+  'budgets:read',
+  'budgets:write',
   'self:read',
 ] as const;
 export type Scope = (typeof INFERENCE_SCOPES)[number] | (typeof ADMIN_SCOPES)[number];

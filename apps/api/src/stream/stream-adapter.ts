@@ -36,7 +36,7 @@ export class StreamAdapter extends WsAdapter {
           lastValueFrom(transform(handlerOf.get(frame.event)?.(frame)), { defaultValue: undefined }),
         );
       if (socket.principal) void this.guarded(handle());
-      else socket.introduction = socket.introduction.then(() => this.introduced(socket, handle));
+      else socket.hold((data as Buffer).length, () => this.introduced(socket, handle));
     });
   }
 

@@ -26,10 +26,10 @@ export class StreamSocket extends WebSocket implements SocketContext {
   principal?: Principal;
   verify?: () => Promise<Principal>;
   readonly requests = new Map<string, StreamRequest>();
-  /** Frames of a client that is not known yet are handled one after the other: the first one must say who it is. */
-  introduction: Promise<unknown> = Promise.resolve();
   /** When the key was last looked at. */
   verifiedAt = performance.now();
+  private introduction: Promise<unknown> = Promise.resolve();
+  private heldBytes = 0;
   private readonly unread = new Unread();
   private unfinished?: UnfinishedFrame;
   private leaving = false;
@@ -89,6 +89,19 @@ export class StreamSocket extends WebSocket implements SocketContext {
     if (this.faults.take()) this.tellError(error, newId('req'), idOf());
     else this.end(CLOSE.flood, 'too many frames');
     return false;
+  }
+
+  /**
+   * Frames of a client that is not known yet are handled one after the other: the first one must say who it is.
+   * Who is not known has no more memory here than one frame may take.
+   */
+  hold(bytes: number, handle: () => Promise<void> | undefined): void {
+    this.heldBytes += bytes;
+    if (this.heldBytes > STREAM_LIMITS.frameBytes) return this.end(CLOSE.notAuthenticated, 'wait for ready');
+    this.introduction = this.introduction.then(async () => {
+      if (this.isOpen) await handle();
+      this.heldBytes -= bytes;
+    });
   }
 
   /** Answers what is no frame; who sends it again and again is sent away. */

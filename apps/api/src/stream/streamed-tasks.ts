@@ -25,9 +25,9 @@ export class StreamedTasks {
   ) {}
 
   run(socket: StreamSocket, frame: Frame, principal: Principal, dto: CreateTaskDto): Promise<void> {
-    return this.sockets.during(socket, frame, frame.id ?? newId('req'), (request) => {
+    return this.sockets.during(socket, frame, frame.id ?? newId('req'), async (request) => {
       const submitted = this.submission.submit(principal, dto, frame).then(({ id }) => id);
-      return this.follow(socket, request, submitted, 0);
+      await this.follow(socket, request, submitted, 0);
     });
   }
 
@@ -37,9 +37,12 @@ export class StreamedTasks {
     principal: Principal,
     { task_id: taskId, after = 0 }: SubscribeFrameDto,
   ): Promise<void> {
-    return this.sockets.during(socket, frame, frame.id ?? taskId, (request) => {
+    return this.sockets.during(socket, frame, frame.id ?? taskId, async (request) => {
       const found = this.views.require(principal, taskId).then(({ id }) => id);
-      return this.follow(socket, request, found, after);
+      const told = await this.follow(socket, request, found, after);
+      // Else a task that is over could not be told from one that is quiet.
+      if (told === 0 && !request.stop.signal.aborted)
+        socket.tell({ type: 'ack', of: 'subscribe', id: request.id, task_id: taskId });
     });
   }
 
@@ -64,17 +67,21 @@ export class StreamedTasks {
     socket.tell({ type: 'ack', of: 'cancel', id: frame.id, task_id: taskId });
   }
 
+  /** Returns how many events there were. */
   private async follow(
     socket: StreamSocket,
     request: StreamRequest,
     found: Promise<string>,
     after: number,
-  ): Promise<void> {
+  ): Promise<number> {
     request.task = found.catch(() => undefined);
     const taskId = await found;
+    let told = 0;
     for await (const event of this.events.read(taskId, after, request.stop.signal)) {
       socket.tell({ ...wireEvent(taskId, event), id: request.id });
+      told += 1;
       await socket.hasRead();
     }
+    return told;
   }
 }
