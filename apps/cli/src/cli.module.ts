@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CommandTree } from './command-tree.js';
 import { AuditCommand } from './commands/audit.command.js';
+import { BudgetsCommand } from './commands/budgets.command.js';
 import { CompleteCommand } from './commands/complete.command.js';
 import { ConfigCommand } from './commands/config.command.js';
 import { DbCommand } from './commands/db.command.js';
@@ -19,6 +20,7 @@ const COMMANDS = [
   ...TasksCommand.registerWithSubCommands(),
   ...KeysCommand.registerWithSubCommands(),
   ...TiersCommand.registerWithSubCommands(),
+  ...BudgetsCommand.registerWithSubCommands(),
   ...PolicyCommand.registerWithSubCommands(),
   ...AuditCommand.registerWithSubCommands(),
   HealthCommand,

@@ -7,7 +7,15 @@ export const INFERENCE_SCOPES = [
   'tasks:cancel',
   'self:read',
 ] as const;
-export const ADMIN_SCOPES = ['keys:read', 'keys:write', 'tiers:read', 'audit:read', 'self:read'] as const;
+export const ADMIN_SCOPES = [
+  'keys:read',
+  'keys:write',
+  'tiers:read',
+  'audit:read',
+  'budgets:read',
+  'budgets:write',
+  'self:read',
+] as const;
 export type Scope = (typeof INFERENCE_SCOPES)[number] | (typeof ADMIN_SCOPES)[number];
 
 /** What one key is given beyond, or below, its tier. `null` = as the tier says. */

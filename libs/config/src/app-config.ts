@@ -29,6 +29,8 @@ export abstract class AppConfig {
   readonly blobDir: string;
   readonly maxRuns: number;
   readonly sandbox: SandboxChoice;
+  /** Prices of models that the built-in ones do not have, or have otherwise. */
+  readonly pricesFile?: string;
   /** The Claude Code CLI to run; absent = the one the SDK ships. */
   readonly cliPath?: string;
   readonly claudeConfigDir: string;

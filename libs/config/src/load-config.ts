@@ -36,6 +36,7 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
     blobDir: values.BLOB_DIR ?? defaultBlobDir(home, instanceId),
     maxRuns: values.MAX_RUNS,
     sandbox: values.SANDBOX,
+    pricesFile: values.PRICES_FILE,
     cliPath: values.CLAUDE_CLI_PATH,
     claudeConfigDir: overrides.claudeConfigDir ?? values.CLAUDE_CONFIG_DIR,
     logLevel: values.LOG_LEVEL,

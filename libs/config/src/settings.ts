@@ -54,6 +54,7 @@ export const SETTINGS = {
     schema: z.enum(['auto', 'bubblewrap', 'process'], 'must be auto, bubblewrap or process').default('auto'),
     secret: false,
   },
+  PRICES_FILE: { schema: z.string().min(1).transform(expandHome).optional(), secret: false },
   CLAUDE_CLI_PATH: { schema: z.string().min(1).transform(expandHome).optional(), secret: false },
   CLAUDE_CONFIG_DIR: {
     schema: z.string().min(1).transform(expandHome).default(join(homedir(), '.claude')),

@@ -1,3 +1,4 @@
+export { allowanceHeaders } from './allowance-headers.js';
 export { Idempotency, type IdempotencyTicket } from './idempotency.service.js';
 export { EffectivePolicyDto } from './dto/effective-policy.dto.js';
 export { PolicyExplanationDto } from './dto/policy-explanation.dto.js';

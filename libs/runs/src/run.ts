@@ -1,4 +1,4 @@
-import type { ModelBill } from '@app/budgets';
+import type { Allowance, ModelBill } from '@app/budgets';
 import type { AppError } from '@app/common';
 import type { FinishReason, ModelUsage, Outcome, RunEvent, Sampling, Turn } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
@@ -66,5 +66,7 @@ export interface Run {
   id: string;
   model: string;
   policy: EffectivePolicy;
+  /** What the caller still has after it. */
+  allowance: Allowance;
   events: AsyncIterable<RunProgress>;
 }
