@@ -27,6 +27,12 @@ function handOver(node) {
       if (!onWindows && !repeated) child.kill(signal);
     });
   });
+  // In a session of its own it would not hear that the window was resized.
+  if (!onWindows) {
+    process.on('SIGWINCH', function () {
+      child.kill('SIGWINCH');
+    });
+  }
   child.on('error', function () {
     fail(checkNode.tooOld(process.version));
   });

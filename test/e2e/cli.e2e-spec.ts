@@ -205,6 +205,7 @@ describe('claude-api, as its user runs it', () => {
       credential: { status: 'ok', detail: 'api_key' },
       migrations: { status: 'ok' },
       clock: { status: 'ok' },
+      audit: { status: 'warn', fix: expect.stringContaining('no superuser') },
     });
     expect(stdout).not.toContain('canary');
     const well = await runCli({ ...sick, CLAUDE_CLI_PATH: '' }, ['doctor']);

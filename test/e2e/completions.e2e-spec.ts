@@ -311,9 +311,12 @@ describe('POST /v1/completions', () => {
         }
       }
       expect(service.model.aborted).toBe(8);
-      const ends = await query('SELECT outcome, cost_nano FROM runs ORDER BY started_at DESC LIMIT 8');
+      const ends = await query(
+        'SELECT outcome, cost_nano, settled_nano > 1000000 AS paid FROM runs ORDER BY started_at DESC LIMIT 8',
+      );
+      // What the provider charges for an answer that was cut nobody knows: it counts as all that was reserved.
       expect(ends).toEqual(
-        Array.from({ length: 8 }, () => ({ outcome: 'cancelled', cost_nano: expect.any(String) })),
+        Array.from({ length: 8 }, () => ({ outcome: 'cancelled', cost_nano: null, paid: true })),
       );
     });
 

@@ -1,17 +1,9 @@
-import { existsSync } from 'node:fs';
-import { chromium, type Browser } from 'playwright-core';
+import type { Browser } from 'playwright-core';
+import { startChromium } from '../support/chromium.js';
 import { eventsOf } from '../support/test-service.js';
 import { cleanUp, ServerProcess } from '../support/server-process.js';
 
 jest.setTimeout(120_000);
-
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  existsSync,
-);
-const QUIET = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
-  ...['--disable-background-networking', '--disable-component-update'],
-];
 
 describe('serve --demo', () => {
   let home: string;
@@ -86,8 +78,7 @@ describe('serve --demo', () => {
   describe('Swagger UI in Chromium', () => {
     let browser: Browser;
     beforeAll(async () => {
-      if (!CHROMIUM) throw new Error('Chromium is missing: apt-get install chromium');
-      browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
+      browser = await startChromium();
     });
     afterAll(() => browser.close());
 
@@ -109,6 +100,20 @@ describe('serve --demo', () => {
       expect(await answer.innerText()).toContain('demo answer');
       expect(problems).toEqual([]);
       await page.close();
+    });
+
+    it('links the page to try the stream, which connects', async () => {
+      const page = await browser.newPage();
+      await page.goto(`${server.url}/docs`);
+      const [opened] = await Promise.all([
+        page.context().waitForEvent('page'),
+        page.getByRole('link', { name: 'try it' }).click(),
+      ]);
+      await opened.waitForLoadState();
+      await opened.getByLabel('API key').fill(key);
+      await opened.getByLabel('API key').press('Enter');
+      await opened.getByText('Connected · project demo').waitFor();
+      await page.context().close();
     });
   });
 });

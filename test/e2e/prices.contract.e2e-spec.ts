@@ -12,7 +12,7 @@ import {
 } from '@anthropic-ai/claude-agent-sdk';
 import { childEnvironment } from '@app/config';
 import { PRICE_TABLE } from '../../libs/budgets/src/price-table.js';
-import { costNanoUsd, type TokenCounts } from '../../libs/budgets/src/prices.js';
+import { Prices, type TokenCounts } from '../../libs/budgets/src/prices.js';
 
 const NONE = {
   inputTokens: 0,
@@ -69,7 +69,7 @@ describe('the prices that the pinned CLI computes', () => {
       expect({ name, ...(await session.costOfTurn(model)) }).toEqual({
         name,
         basis: 'list',
-        nano: costNanoUsd(model, tokens satisfies TokenCounts),
+        nano: new Prices().cost(model, tokens satisfies TokenCounts),
       });
     }
   });

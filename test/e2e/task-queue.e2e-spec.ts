@@ -19,6 +19,8 @@ describe('the queue of tasks', () => {
   ): Promise<string[]> {
     const ids: string[] = [];
     for (let done = 0; done < count; done += 1) {
+      // How many a minute is not the question here.
+      if (done % 5 === 0) await installation.sql.query('DELETE FROM rate_buckets');
       const answer = await call(server, key, 'POST', '/v1/tasks', { body: { description: 'x', ...body } });
       if (answer.status !== 202) throw new Error(answer.text);
       ids.push(answer.body.id);

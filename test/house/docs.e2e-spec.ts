@@ -42,7 +42,7 @@ const runnable = blocks.filter(({ mark }) => mark === 'run: demo');
 /** Types a block into a second terminal beside the demo. */
 function type(script: string, demo: ServerProcess): Promise<{ exit: number | null; output: string }> {
   const key = /cc_sk_\w+/.exec(demo.output)?.[0] ?? '';
-  const here = script.replaceAll('http://localhost:8006', demo.url).replaceAll('cc_sk_…', key);
+  const here = script.replaceAll('localhost:8006', new URL(demo.url).host).replaceAll('cc_sk_…', key);
   const env = {
     ...demo.env,
     PATH: `${join(repository, 'node_modules/.bin')}${delimiter}${demo.env.PATH}`,

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RunAccount } from '@app/budgets';
+import { Prices } from '../../libs/budgets/src/prices.js';
+import { RunAccount } from '../../libs/budgets/src/run-account.js';
 import { loadConfig } from '@app/config';
 import { BoundRun } from '../../libs/executor/src/broker/bound-run.js';
 import { Broker } from '../../libs/executor/src/broker/broker.js';
@@ -43,7 +44,10 @@ describe('the token of a task in hostile hands', () => {
   beforeEach(async () => {
     model.reset();
     socketPath = join(home, `${(runs += 1)}.sock`);
-    account = new RunAccount(CENT);
+    account = new RunAccount({
+      ...{ limitNano: CENT, budgeted: false, prices: new Prices() },
+      extend: async ({ mostTokens }) => ({ maxTokens: mostTokens }),
+    });
     const run = { runId: `run_${runs}`, model: MODEL, sampling: {}, meter: account, agentic: { models: [] } };
     ({ token, release } = await broker.bind(new BoundRun(run), socketPath));
   });

@@ -20,6 +20,7 @@ export function banner(facts: BannerFacts): string {
     `Claude Code API Service ${packageJson.version}${demoKey ? ' (demo: answers come from a scripted model)' : ''}`,
     `  API        ${url}`,
     `  docs       ${url}/docs`,
+    `  try it     ${url}/docs/try`,
     `  database   ${facts.database === 'embedded' ? 'embedded PostgreSQL' : 'the one of DATABASE_URL'}`,
     `  isolation  ${isolation.level} (${isolation.detail})`,
     ...(isolation.tasksRefused ? [`  tasks      refused: ${isolation.tasksRefused}`] : []),

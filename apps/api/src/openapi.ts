@@ -7,7 +7,7 @@ import packageJson from '../../../package.json' with { type: 'json' };
 const DESCRIPTION =
   'Claude Code over HTTP: completions and agentic tasks for many projects, each with its own keys, limits and budgets. ' +
   'Authenticate with `Authorization: Bearer cc_sk_…` or `x-api-key`. Every failure has the same envelope, and every ' +
-  'answer an `x-request-id`.';
+  'answer an `x-request-id`.\n\nCompletions and tasks also go over one WebSocket, `/v1/stream`: [try it](/docs/try).';
 
 /** Swagger UI at /docs (and /docs/), the document at /openapi.json; made when it is first asked for. */
 export function serveDocs(app: NestExpressApplication): void {

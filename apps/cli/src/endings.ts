@@ -19,7 +19,7 @@ export function endingOf(error: unknown): Ending {
     return { message: error.message, envelope, exitCode: error.code === 'invalid_request' ? 2 : 1 };
   }
   if (error instanceof VerbFailure) {
-    const known = ending(error.message, 'api_error', error.code, 1);
+    const known = ending(error.message, 'api_error', error.code, error.code === 'invalid_request' ? 2 : 1);
     return { ...known, envelope: error.envelope ?? known.envelope };
   }
   if (error instanceof ConfigError) return ending(error.message, 'api_error', 'bad_configuration', 1);

@@ -15,3 +15,6 @@ export class VerbFailure extends Error {
     super(message);
   }
 }
+
+/** A failure that may pass by itself: a server that is away, restarting or too busy. */
+export class PassingFailure extends VerbFailure {}

@@ -23,7 +23,19 @@ export function decimal(option: string, value: string, least: number, most: numb
   throw new UsageError(`${option} must be a number from ${least} to ${most}`);
 }
 
+/** A day begins at midnight UTC. */
+export function time(option: string, value: string): Date {
+  const shape =
+    /^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?(Z|[+-][0-9]{2}:[0-9]{2}))?$/;
+  const date = new Date(shape.test(value) ? value : Number.NaN);
+  if (!Number.isNaN(date.getTime())) return date;
+  throw new UsageError(`${option} must be a time such as 2026-11-21 or 2026-11-21T09:00:00Z`);
+}
+
 /** For an option that may be given several times. */
 export function collected(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];
 }
+
+/** What a list option asks for: "none" is a list without names. */
+export const listed = (names: string[] | undefined) => (names?.includes('none') ? [] : names);

@@ -4,6 +4,9 @@ import { CommonModule } from '@app/common';
 import { ConfigModule, loadConfig } from '@app/config';
 import { DatabaseModule, migrate, requireSameSecrets, startDatabase } from '@app/database';
 
+/** Where the services are got from. */
+export type Services = INestApplicationContext;
+
 @Module({})
 class ServicesSession {}
 
@@ -13,7 +16,7 @@ class ServicesSession {}
  */
 export async function withServices<T>(
   modules: (Type | DynamicModule)[],
-  work: (services: INestApplicationContext) => Promise<T>,
+  work: (services: Services) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig();
   const database = await startDatabase(config);

@@ -1,10 +1,11 @@
 import Table from 'cli-table3';
+import { oneLine } from './printable.js';
 
 type Cell = string | number | null;
 
 /** Rows under a head: with borders and colour for a person, plain aligned columns for a pipe. */
 export function table(head: string[], rows: Cell[][], interactive: boolean): string {
-  const cells = rows.map((row) => row.map((cell) => String(cell ?? '-')));
+  const cells = rows.map((row) => row.map((cell) => oneLine(String(cell ?? '-'))));
   if (interactive) {
     const drawn = new Table({ head, style: { head: ['cyan'], compact: true } });
     drawn.push(...cells);
@@ -32,6 +33,6 @@ export function fields(object: object): string {
 
 function shown(value: unknown): string {
   if (value === null || value === undefined || value === '') return '-';
-  if (Array.isArray(value)) return value.join(', ') || '-';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (Array.isArray(value)) return oneLine(value.join(', ')) || '-';
+  return oneLine(typeof value === 'object' ? JSON.stringify(value) : String(value));
 }

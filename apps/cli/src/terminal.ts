@@ -1,10 +1,11 @@
+import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { printable } from './printable.js';
 
-type Stream = Writable & { isTTY?: boolean };
+type Stream = Writable & { isTTY?: boolean; columns?: number };
 
-/** Escape sequences and other control characters, less tab and line feed. */
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+/** Of a terminal that does not tell. */
+const COLUMNS = 80;
 
 /**
  * The two streams of a command: what was asked for goes to stdout, what is said about it to stderr. Text on
@@ -16,7 +17,7 @@ export class Terminal {
 
   constructor(
     private readonly stdout: Stream,
-    private readonly stderr: Stream,
+    readonly stderr: Stream,
   ) {}
 
   /** Whether a person reads stdout: tables with borders and colour. */
@@ -29,8 +30,18 @@ export class Terminal {
     return this.stderr.isTTY === true;
   }
 
+  /** How wide stderr is. */
+  get columns(): number {
+    return this.stderr.columns || COLUMNS;
+  }
+
   write(text: string): void {
-    this.stdout.write(this.interactive ? text.replace(CONTROL, '') : text);
+    this.stdout.write(this.interactive ? printable(text) : text);
+  }
+
+  /** The same for much text: waits until the reader has taken it. */
+  async send(text: string): Promise<void> {
+    if (!this.stdout.write(this.interactive ? printable(text) : text)) await once(this.stdout, 'drain');
   }
 
   /** Output of our own, colours included. */
@@ -39,10 +50,15 @@ export class Terminal {
   }
 
   json(value: unknown): void {
-    this.print(JSON.stringify(value, null, this.interactive ? 2 : undefined));
+    this.write(`${JSON.stringify(value, null, this.interactive ? 2 : undefined)}\n`);
+  }
+
+  /** One of many values. */
+  jsonLine(value: unknown): void {
+    this.write(`${JSON.stringify(value)}\n`);
   }
 
   say(message: string): void {
-    this.stderr.write(`${this.watched ? message.replace(CONTROL, '') : message}\n`);
+    this.stderr.write(`${this.watched ? printable(message) : message}\n`);
   }
 }

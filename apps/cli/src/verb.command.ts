@@ -10,28 +10,40 @@ export interface Answer {
   note?: string;
   /** The command worked and its finding is bad: exit code 1. */
   failed?: boolean;
+  /** … and why: one line on stderr, with --json too. */
+  reason?: string;
 }
 
-/** A verb that answers once: with --json exactly one JSON value on stdout, else text for a person. */
+/** The options of a verb, with those that every verb has. */
+export type Given<Options extends object> = Options & { json?: boolean };
+
+/**
+ * A verb that answers once: with --json exactly one JSON value on stdout, else text for a person. One whose answer
+ * comes piece by piece has written it when it is done, and has none.
+ */
 @Injectable()
 export abstract class VerbCommand<Options extends object = object> extends CommandRunner {
   constructor(protected readonly terminal: Terminal) {
     super();
   }
 
-  protected abstract answer(args: string[], options: Options): Promise<Answer>;
+  protected abstract answer(args: string[], options: Given<Options>): Promise<Answer | undefined>;
 
-  override async run(args: string[], options: Options & { json?: boolean }): Promise<void> {
-    const { json, text, note, failed } = await this.answer(args, options);
+  override async run(args: string[], options: Given<Options>): Promise<void> {
+    const answer = await this.answer(args, options);
+    if (!answer) return;
+    const { json, text, note, failed, reason } = answer;
     if (options.json) this.terminal.json(json);
     else {
       if (text) this.terminal.print(text);
       if (note) this.terminal.say(note);
     }
-    if (failed) this.terminal.exitCode = 1;
+    if (reason) this.terminal.say(`error: ${reason}`);
+    // A signal's exit code stays.
+    if (failed) this.terminal.exitCode ||= 1;
   }
 
-  @Option({ flags: '--json', description: 'print one JSON value' })
+  @Option({ flags: '--json', description: 'print JSON' })
   parseJson(): boolean {
     return true;
   }

@@ -1,4 +1,13 @@
 export type { AuditEvent } from './audit-event.js';
 export { AuditLog } from './audit-log.service.js';
+export { AuditQuery } from './audit-query.service.js';
+export type { AuditQuestion } from './audit-question.js';
+export { AuditVerification } from './audit-verification.service.js';
 export { AuditModule } from './audit.module.js';
-export { canonicalJson } from './canonical-json.js';
+export { canonicalJson } from './chain/canonical-json.js';
+export { ChainReader } from './chain/chain-reader.js';
+export { Checkpoints } from './chain/checkpoints.service.js';
+export { AuditEventDto, AuditPageDto, AuditVerdictDto } from './dto/audit.dto.js';
+export { AuditExport } from './export/audit-export.service.js';
+export { anchorsIn, outsiderKeys, ownerKeys } from './export/check-keys.js';
+export { checkExport, ExportError } from './export/export-check.js';

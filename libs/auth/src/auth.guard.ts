@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ACCESS_METADATA, type Access, type RequestContext, type SocketContext } from '@app/common';
-import { invalidKey } from './auth.errors.js';
+import { InvalidKey } from './auth.errors.js';
 import { Callers } from './callers.service.js';
 import { takePresentedKey } from './presented-key.js';
 
@@ -31,12 +31,14 @@ export class AuthGuard implements CanActivate {
     }
     const request = context.switchToHttp().getRequest<IncomingMessage & RequestContext>();
     const presented = takePresentedKey(request);
-    if (!isPublic) request.principal = (await this.callers.identify(presented)).principal;
+    if (isPublic) return true;
+    const { principal } = await this.callers.identify(presented, request.socket.remoteAddress ?? '');
+    request.principal = principal;
     return true;
   }
 }
 
 function verified({ verify }: SocketContext): ReturnType<NonNullable<typeof verify>> {
-  if (!verify) throw invalidKey();
+  if (!verify) throw new InvalidKey('missing');
   return verify();
 }

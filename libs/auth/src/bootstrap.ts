@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '@app/audit';
+import { OPERATOR_PROJECT } from '@app/common';
 import { Transactions } from '@app/database';
 import { KeysRepository } from './keys.repository.js';
 import { KeysService } from './keys.service.js';
-import { OPERATOR_PROJECT, operatorPrincipal } from './operator.js';
+import { operatorPrincipal } from './operator.js';
 
 /**
  * Makes the first administration key of an installation: exactly one, however many processes start at once.

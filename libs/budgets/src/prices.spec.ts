@@ -1,6 +1,13 @@
 import { CURRENT_MODELS, modelFamily } from '@app/common';
 import { PRICE_TABLE, type Rates } from './price-table.js';
-import { ceilingNanoUsd, costNanoUsd, type TokenCounts } from './prices.js';
+import { Prices, type TokenCounts } from './prices.js';
+
+const prices = new Prices();
+const costNanoUsd = prices.cost.bind(prices);
+const ceilingNanoUsd = (model: string, { input, output }: { input: number; output: number }) => {
+  const { promptNano, perOutputTokenNano } = prices.ceiling(model, input);
+  return promptNano + perOutputTokenNano * BigInt(output);
+};
 
 const NONE: TokenCounts = {
   inputTokens: 0,

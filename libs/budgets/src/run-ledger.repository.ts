@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Transactions } from '@app/database';
-import type { ModelBill } from './run-account.js';
+import {
+  type Admission,
+  type AdmissionRow,
+  admissionOf,
+  type BudgetUnit,
+  type RefusalRow,
+  refusalOf,
+} from './allowance.js';
+import type { Amounts, HoldAsk, HoldVerdict, ModelBill } from './run-account.js';
 
 /** What a run row starts with. Costs in nano-dollars. */
 export interface RunOpening {
@@ -9,6 +17,9 @@ export interface RunOpening {
   keyId: string;
   epoch: number;
   concurrentRuns: number;
+  /** Null = the rate was taken when the work was accepted. */
+  requestsPerMinute: number | null;
+  first: Amounts;
   kind: 'completion' | 'task';
   model: string;
   requestId?: string;
@@ -18,9 +29,6 @@ export interface RunOpening {
   instance: string;
   owner: string;
 }
-
-/** `key_ended`: revoked or expired. `key_changed`: its caller was verified before its last change. */
-type Verdict = 'admitted' | 'key_ended' | 'key_changed' | 'concurrency';
 
 type RunOutcome = 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'budget_exceeded';
 
@@ -33,7 +41,17 @@ export interface RunEnding {
   costNano: bigint | null;
   cliCostNano: bigint | null;
   overrunNano: bigint;
+  /** What budgets are charged; null = what was observed and reserved until the run's process was lost. */
+  used: Amounts | null;
   timing?: Record<string, unknown>;
+}
+
+/** What the end of a run brought about in its budgets. */
+export interface BudgetNews {
+  /** Thresholds that were reached for the first time in their window. */
+  alerts: { budget: string; unit: BudgetUnit; pct: number }[];
+  /** What a model reported above all that was held for it. */
+  overruns: { budget: string; unit: BudgetUnit; amount: string }[];
 }
 
 /** A run that its owner did not end. */
@@ -46,100 +64,108 @@ export interface AbandonedRun {
 const LEASE = '60 seconds';
 
 /**
- * The ledger: one row per run with exactly one terminal outcome, and one immutable usage row per model of it.
- * Every method joins the caller's transaction.
+ * The ledger: one row per run with exactly one terminal outcome, one immutable usage row per model of it, and what
+ * it holds of its budgets until then. Every method joins the caller's transaction.
  */
 @Injectable()
 export class RunLedger {
   constructor(private readonly transactions: Transactions) {}
 
-  /** Opens a run when its key is unchanged and has a free place. One round trip. */
-  async admit(run: RunOpening): Promise<Verdict> {
-    const [row] = await this.transactions.manager.query<{ verdict: Verdict }[]>(
-      `SELECT admit_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS verdict`,
+  /** Opens a run, with its first hold, when key, rate, concurrency and budgets allow it. One round trip. */
+  async admit(run: RunOpening): Promise<Admission> {
+    const [row] = await this.transactions.manager.query<{ said: AdmissionRow }[]>(
+      `SELECT admit_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS said`,
       [
-        run.runId,
-        run.project,
-        run.keyId,
-        run.epoch,
-        run.concurrentRuns,
-        run.kind,
-        run.model,
-        run.requestId,
-        run.metadata,
-        run.maxCostNano,
-        run.costKind,
-        run.instance,
-        run.owner,
-        LEASE,
+        ...[run.runId, run.project, run.keyId, run.epoch, run.concurrentRuns, run.requestsPerMinute],
+        ...[run.first.nano, run.first.tokens, run.kind, run.model, run.requestId, run.metadata],
+        ...[run.maxCostNano, run.costKind, run.instance, run.owner, LEASE],
       ],
     );
-    return row?.verdict ?? 'key_ended';
+    return admissionOf(row!.said);
   }
 
-  /** False when the run had its outcome already: the first one stays. */
-  async end(runId: string, ending: RunEnding): Promise<boolean> {
-    const ended = await this.transactions.manager.query<unknown[]>(
-      `WITH ended AS (
-         UPDATE runs SET outcome = $2, error_code = $3, finish_reason = $4, cost_nano = $5, cli_cost_nano = $6,
-                overrun_nano = $7, timing = $8, ended_at = now()
-          WHERE id = $1 AND outcome IS NULL RETURNING id)
-       SELECT id FROM ended`,
+  /** Takes the rate of work that will wait, when something is left of every budget. Holds nothing. */
+  async checkAllowance(project: string, keyId: string, requestsPerMinute: number): Promise<Admission> {
+    const [row] = await this.transactions.manager.query<{ said: AdmissionRow }[]>(
+      'SELECT check_allowance($1, $2, $3) AS said',
+      [project, keyId, requestsPerMinute],
+    );
+    return admissionOf(row!.said);
+  }
+
+  /** Writes down what a run has used, and holds what its next model call needs. */
+  async extend(runId: string, ask: HoldAsk): Promise<HoldVerdict> {
+    const [row] = await this.transactions.manager.query<{ said: ExtendRow }[]>(
+      'SELECT extend_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS said',
       [
-        runId,
-        ending.outcome,
-        ending.errorCode,
-        ending.finishReason,
-        ending.costNano,
-        ending.cliCostNano,
-        ending.overrunNano,
-        ending.timing,
+        ...[runId, ask.observed.nano, ask.observed.tokens, ask.open.nano, ask.open.tokens, ask.input.nano],
+        ...[ask.perTokenNano, ask.input.tokens, ask.mostTokens, ask.leastTokens],
       ],
     );
-    if (ended.length === 0) return false;
-    if (ending.usage && ending.usage.length > 0) await this.insertUsage(runId, ending.usage);
-    return true;
+    const { verdict, max_tokens: maxTokens, refusal } = row!.said;
+    if (verdict === 'extended') return { maxTokens };
+    return verdict === 'ended' ? { ended: true } : { refused: refusalOf(refusal!) };
   }
 
-  async renewLeases(owner: string): Promise<void> {
+  /** Null when the run had its outcome already: the first one stays. */
+  async end(runId: string, ending: RunEnding): Promise<BudgetNews | null> {
+    const [row] = await this.transactions.manager.query<{ said: BudgetNews & { ended: boolean } }[]>(
+      'SELECT end_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS said',
+      [
+        ...[
+          runId,
+          ending.outcome,
+          ending.errorCode,
+          ending.finishReason,
+          ending.costNano,
+          ending.cliCostNano,
+        ],
+        ...[ending.overrunNano, ending.timing, JSON.stringify(usageRows(ending.usage ?? []))],
+        ...[ending.used?.nano, ending.used?.tokens],
+      ],
+    );
+    return row!.said.ended ? row!.said : null;
+  }
+
+  async renewLeases(runIds: string[]): Promise<void> {
     await this.transactions.manager.query(
-      `UPDATE runs SET lease_until = now() + $2::interval WHERE owner = $1 AND outcome IS NULL`,
-      [owner, LEASE],
+      `UPDATE runs SET lease_until = now() + $2::interval WHERE id = ANY($1) AND outcome IS NULL`,
+      [runIds, LEASE],
     );
   }
 
   /**
-   * Open runs that nobody works on: those of this installation's earlier processes, and all whose lease is
-   * over. Locked until the transaction ends, so that two sweepers never take the same one; in the order of their
-   * projects, because each end locks its project's audit chain.
+   * An open run that nobody works on: of this installation's earlier processes, or one whose lease is over. Locked
+   * until the transaction ends, and passed over by others. One at a time: who holds the chain and the windows of
+   * one project while it waits for those of another may wait for ever.
    */
-  takeAbandoned(instance: string, owner: string): Promise<AbandonedRun[]> {
-    return this.transactions.manager.query(
+  async takeAbandoned(instance: string, owner: string): Promise<AbandonedRun | undefined> {
+    const [run] = await this.transactions.manager.query<AbandonedRun[]>(
       `SELECT id, project, key_id FROM runs
         WHERE outcome IS NULL AND (lease_until < now() OR (instance = $1 AND owner <> $2))
-        ORDER BY project LIMIT 500 FOR UPDATE SKIP LOCKED`,
+        LIMIT 1 FOR UPDATE SKIP LOCKED`,
       [instance, owner],
     );
+    return run;
   }
+}
 
-  private async insertUsage(runId: string, usage: ModelBill[]): Promise<void> {
-    const rows = usage.map((bill) => ({
-      model: bill.model,
-      calls: bill.calls,
-      input_tokens: bill.inputTokens,
-      output_tokens: bill.outputTokens,
-      cache_read_tokens: bill.cacheReadTokens,
-      cache_write_5m_tokens: bill.cacheWrite5mTokens,
-      cache_write_1h_tokens: bill.cacheWrite1hTokens,
-      cost_nano: bill.costNano?.toString() ?? null,
-      price_version: bill.priceVersion,
-    }));
-    await this.transactions.manager.query(
-      `INSERT INTO run_usage
-       SELECT $1, row.* FROM jsonb_to_recordset($2::jsonb) AS row(
-         model text, calls integer, input_tokens bigint, output_tokens bigint, cache_read_tokens bigint,
-         cache_write_5m_tokens bigint, cache_write_1h_tokens bigint, cost_nano bigint, price_version text)`,
-      [runId, JSON.stringify(rows)],
-    );
-  }
+interface ExtendRow {
+  verdict: 'extended' | 'refused' | 'ended';
+  max_tokens: number;
+  refusal: RefusalRow | null;
+}
+
+function usageRows(usage: ModelBill[]): object[] {
+  return usage.map((bill) => ({
+    model: bill.model,
+    calls: bill.calls,
+    input_tokens: bill.inputTokens,
+    output_tokens: bill.outputTokens,
+    cache_read_tokens: bill.cacheReadTokens,
+    cache_write_5m_tokens: bill.cacheWrite5mTokens,
+    cache_write_1h_tokens: bill.cacheWrite1hTokens,
+    cost_nano: bill.costNano?.toString() ?? null,
+    price_version: bill.priceVersion,
+  }));
 }

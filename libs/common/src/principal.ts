@@ -7,7 +7,20 @@ export const INFERENCE_SCOPES = [
   'tasks:cancel',
   'self:read',
 ] as const;
-export const ADMIN_SCOPES = ['keys:read', 'keys:write', 'tiers:read', 'pool:read', 'self:read'] as const;
+export const ADMIN_SCOPES = [
+  'keys:read',
+  'keys:write',
+  'projects:read',
+  'projects:write',
+  'tiers:read',
+  'tiers:write',
+  'usage:read',
+  'audit:read',
+  'budgets:read',
+  'budgets:write',
+  'pool:read',
+  'self:read',
+] as const;
 export type Scope = (typeof INFERENCE_SCOPES)[number] | (typeof ADMIN_SCOPES)[number];
 
 /** What one key is given beyond, or below, its tier. `null` = as the tier says. */
@@ -30,4 +43,12 @@ export interface Principal {
   tier: string;
   scopes: ReadonlySet<Scope>;
   grants: KeyGrants;
+}
+
+/** The installation's own project: its administration keys manage every project, others only their own. */
+export const OPERATOR_PROJECT = 'operator';
+
+/** The one project that this caller manages; undefined = all of them. */
+export function reachOf(principal: Principal): string | undefined {
+  return principal.project === OPERATOR_PROJECT ? undefined : principal.project;
 }

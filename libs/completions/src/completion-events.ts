@@ -1,3 +1,4 @@
+import type { Allowance } from '@app/budgets';
 import type { AppError } from '@app/common';
 import type { CompletionDto } from './dto/completion.dto.js';
 
@@ -14,6 +15,8 @@ export interface StartedCompletion {
   id: string;
   /** By then, counted from now, the run has ended by itself. */
   endsWithinMs: number;
+  /** What the caller still has; absent for a stored answer. */
+  allowance?: Allowance;
   events: AsyncIterable<CompletionEvent>;
 }
 

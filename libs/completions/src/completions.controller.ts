@@ -2,6 +2,7 @@ import { Body, Controller, Headers, HttpCode, Post, Req, Res } from '@nestjs/com
 import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { Caller, Clock, type Principal, type RequestContext, Requires } from '@app/common';
+import { allowanceHeaders } from '@app/runs';
 import { answerOf } from './completion-events.js';
 import { streamCompletion } from './completion-stream.js';
 import { CompletionsService } from './completions.service.js';
@@ -57,6 +58,7 @@ export class CompletionsController {
     const context = { requestId: request.id, idempotencyKey, signal: gone.signal };
     const started = await this.completions.start(principal, dto, context);
     if (started.replayed) response.set('idempotent-replayed', 'true');
+    if (started.allowance) response.set(allowanceHeaders(started.allowance));
     if (dto.stream) return streamCompletion(started, response, this.clock, request.id);
     const completion = await answerOf(started);
     if (completion.cost_usd !== null) response.set('x-cost-usd', String(completion.cost_usd));

@@ -106,7 +106,7 @@ export class CompletionsService {
       context.signal,
     );
     const endsWithinMs = run.policy.timeoutSeconds * 1000;
-    return { id: run.id, endsWithinMs, events: this.events(run, dto, routing) };
+    return { id: run.id, endsWithinMs, allowance: run.allowance, events: this.events(run, dto, routing) };
   }
 
   private route(principal: Principal, { history = [], ...dto }: Question): RoutingDto | undefined {
@@ -156,7 +156,7 @@ export class CompletionsService {
     if (result.finishReason === 'budget_exceeded' && result.text === '') {
       return {
         type: 'error',
-        error: new AppError('budget_exceeded', 'max_cost_usd does not pay for an answer'),
+        error: new AppError('budget_exceeded', 'what is left does not pay for an answer'),
       };
     }
     const completion = completionOf(run, result, {

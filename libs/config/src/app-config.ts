@@ -23,12 +23,24 @@ export abstract class AppConfig {
   readonly host: string;
   /** Of web pages, beside our own, that may open a socket. */
   readonly allowedOrigins: string[];
+  /** Requests of one address to routes that need no key. */
+  readonly unauthenticatedPerMinute: number;
+  /** Keys of one address that do not work. */
+  readonly failedKeysPerMinute: number;
   readonly home: string;
   /** An external Postgres; absent = the embedded one. */
   readonly databaseUrl?: string;
   readonly role: 'all' | 'api' | 'worker';
   readonly keyPepper: string;
   readonly auditKey: string;
+  /** Older audit events are dropped, a month at a time. */
+  readonly auditRetentionDays: number;
+  /** Older runs and their usage are dropped, a month at a time. */
+  readonly ledgerRetentionDays: number;
+  /** Older tasks go with their events, a day at a time. */
+  readonly taskEventsRetentionDays: number;
+  /** The contents of artifacts; their names stay as long as the task. */
+  readonly artifactsRetentionDays: number;
   /** Names this installation (its home folder) in run rows and temporary folders. */
   readonly instanceId: string;
   /** Holds workspaces and artifacts; made when it is first needed. */
@@ -36,6 +48,8 @@ export abstract class AppConfig {
   readonly maxRuns: number;
   readonly pool: PoolSettings;
   readonly sandbox: SandboxChoice;
+  /** Prices of models that the built-in ones do not have, or have otherwise. */
+  readonly pricesFile?: string;
   /** The Claude Code CLI to run; absent = the one the SDK ships. */
   readonly cliPath?: string;
   readonly claudeConfigDir: string;

@@ -4,6 +4,7 @@ import type { DataSourceOptions } from 'typeorm';
 import { DatabaseHealth } from './database-health.js';
 import { JobQueue } from './job-queue.js';
 import { Notifications } from './notifications.js';
+import { Partitions } from './partitions.js';
 import { PooledDataSource, poolOptions } from './pooled-data-source.js';
 import { Transactions } from './transactions.js';
 
@@ -23,6 +24,7 @@ export class DatabaseModule {
       providers: [
         DatabaseHealth,
         JobQueue,
+        Partitions,
         Transactions,
         {
           provide: Notifications,
@@ -30,7 +32,7 @@ export class DatabaseModule {
           inject: [Transactions],
         },
       ],
-      exports: [Transactions, Notifications, DatabaseHealth, JobQueue],
+      exports: [Transactions, Notifications, DatabaseHealth, JobQueue, Partitions],
     };
   }
 }

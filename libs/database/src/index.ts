@@ -4,6 +4,7 @@ export { DatabaseModule } from './database.module.js';
 export { JobQueue } from './job-queue.js';
 export { migrate, migrationStatus } from './migrate.js';
 export { Notifications } from './notifications.js';
+export { type Partition, type PartitionedTable, Partitions } from './partitions.js';
 export { removeEmbeddedDatabase, startDatabase } from './start-database.js';
 export { requireSameSecrets } from './secret-fingerprints.js';
 export { takeInstallation } from './take-installation.js';

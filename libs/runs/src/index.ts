@@ -1,3 +1,4 @@
+export { allowanceHeaders } from './allowance-headers.js';
 export { Idempotency, type IdempotencyTicket } from './idempotency.service.js';
 export { EffectivePolicyDto } from './dto/effective-policy.dto.js';
 export { PolicyExplanationDto } from './dto/policy-explanation.dto.js';
@@ -8,4 +9,6 @@ export type { Run, RunProgress, RunRequest, RunResult } from './run.js';
 export { RunPolicy } from './run-policy.js';
 export { RunsModule } from './runs.module.js';
 export { Runs } from './runs.service.js';
+export { TierDto, TierHistoryDto, TierListDto } from './tiers/dto/tier.dto.js';
+export { TierAdministration } from './tiers/tier-administration.service.js';
 export { type TokenUsage, tokenUsage } from './token-usage.js';

@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { AuditLog } from '@app/audit';
-import { type AbandonedRun, type RunEnding, RunLedger, type RunOpening } from '@app/budgets';
+import { type AbandonedRun, type BudgetNews, type RunEnding, RunLedger } from '@app/budgets';
 import { AppError, type Principal } from '@app/common';
 import { AppConfig } from '@app/config';
 import { Transactions } from '@app/database';
-import type { Refusal } from '@app/permissions';
-import type { RunRequest } from './run.js';
 
 const RENEW_EVERY_MS = 15_000;
 const RETRY_EVERY_MS = 1000;
@@ -17,18 +15,21 @@ const LOST: RunEnding = {
   costNano: null,
   cliCostNano: null,
   overrunNano: 0n,
+  used: null,
 };
 
 /**
- * Opens and ends runs in the ledger, with their audit events in the same transaction. Guarantees that every
- * run that was opened gets exactly one outcome: by its own end, retried while the database is away, or by
- * the sweeper when its process died.
+ * Ends runs in the ledger, with what they held of their budgets and their audit events in the same transaction.
+ * Guarantees that every run that was opened gets exactly one outcome: by its own end, retried while the database is
+ * away, or by the sweeper when its process died.
  */
 @Injectable()
 export class RunBook implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(RunBook.name);
   /** Names this process; a run whose owner is another process of this installation is abandoned. */
-  private readonly owner = randomUUID();
+  readonly owner = randomUUID();
+  /** Only these keep their leases: one whose admission we were never told of is nobody's, and is swept. */
+  private readonly open = new Set<string>();
   private timer: NodeJS.Timeout;
 
   constructor(
@@ -47,51 +48,9 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
     clearInterval(this.timer);
   }
 
-  /** Throws `permission_denied` once the denial is written. */
-  async refuse(principal: Principal, request: RunRequest, refusals: Refusal[]): Promise<never> {
-    await this.audit.append({
-      type: 'run.refused',
-      project: principal.project,
-      actor: { kind: 'key', id: principal.keyId },
-      target: { kind: request.kind, id: request.model },
-      outcome: 'denied',
-      diff: { refused: refusals.map(({ item, rule }) => ({ item, rule })) },
-      requestId: request.requestId,
-    });
-    throw new AppError('permission_denied', refusals.map(({ message }) => message).join('; '), {
-      details: { refusals },
-    });
-  }
-
-  /** Throws what the caller is told when the run may not start; then nothing was opened. */
-  async open(
-    principal: Principal,
-    run: Omit<RunOpening, 'project' | 'keyId' | 'epoch' | 'instance' | 'owner' | 'costKind'>,
-  ): Promise<void> {
-    await this.transactions.run(async () => {
-      const verdict = await this.ledger.admit({
-        ...run,
-        project: principal.project,
-        keyId: principal.keyId,
-        epoch: principal.epoch,
-        instance: this.config.instanceId,
-        owner: this.owner,
-        costKind: this.config.credential?.kind === 'oauth_token' ? 'notional' : 'billed',
-      });
-      if (verdict === 'key_ended')
-        throw new AppError('invalid_api_key', 'the API key was revoked or has expired');
-      if (verdict === 'key_changed') throw keyChanged();
-      if (verdict === 'concurrency') throw concurrencyLimited(run.concurrentRuns);
-      await this.audit.append({
-        type: 'run.started',
-        project: principal.project,
-        actor: { kind: 'key', id: principal.keyId },
-        target: { kind: 'run', id: run.runId },
-        outcome: 'ok',
-        diff: { kind: run.kind, model: run.model },
-        requestId: run.requestId,
-      });
-    });
+  /** This process works on the run from now on. */
+  follow(runId: string): void {
+    this.open.add(runId);
   }
 
   /**
@@ -101,6 +60,7 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
   async end(principal: Principal, runId: string, ending: RunEnding): Promise<void> {
     try {
       await this.write({ id: runId, project: principal.project, key_id: principal.keyId }, ending);
+      this.open.delete(runId);
     } catch (error) {
       this.logger.error({ msg: 'the end of a run could not be written: trying again', runId, err: error });
       const isAway = error instanceof AppError && error.code === 'database_unavailable';
@@ -117,7 +77,8 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
 
   private async write(run: AbandonedRun, ending: RunEnding): Promise<void> {
     await this.transactions.run(async () => {
-      if (!(await this.ledger.end(run.id, ending))) return;
+      const news = await this.ledger.end(run.id, ending);
+      if (!news) return;
       await this.audit.append({
         type: 'run.ended',
         project: run.project,
@@ -130,43 +91,46 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
           cost_nano: ending.costNano?.toString() ?? null,
         },
       });
+      await this.tell(run, news);
     });
+  }
+
+  /** Who watches the log, and who reads the audit, learns what the run's end has brought about in its budgets. */
+  private async tell(run: AbandonedRun, { alerts, overruns }: BudgetNews): Promise<void> {
+    const about = { project: run.project, actor: { kind: 'key', id: run.key_id }, outcome: 'ok' } as const;
+    for (const { budget, ...diff } of alerts) {
+      this.logger.warn({ msg: 'a budget reached a threshold', project: run.project, budget, ...diff });
+      const target = { kind: 'budget', id: budget };
+      await this.audit.append({ ...about, type: 'budget.threshold', target, diff: { ...diff, run: run.id } });
+    }
+    for (const { budget, ...diff } of overruns) {
+      this.logger.error({ msg: 'a run used more than was held for it', run: run.id, budget, ...diff });
+      const target = { kind: 'budget', id: budget };
+      await this.audit.append({ ...about, type: 'budget.overrun', target, diff: { ...diff, run: run.id } });
+    }
   }
 
   private async keepUp(): Promise<void> {
     try {
-      await this.ledger.renewLeases(this.owner);
+      if (this.open.size > 0) await this.ledger.renewLeases([...this.open]);
       await this.sweep();
     } catch (error) {
       this.logger.warn({ msg: 'leases could not be renewed: trying again', err: error });
     }
   }
 
-  /** Ends what dead processes left open. What they used is not known, and is written as that. */
+  /** Ends what dead processes left open. What they used beyond what they wrote down is not known. */
   private async sweep(): Promise<void> {
-    await this.transactions.run(async () => {
-      const abandoned = await this.ledger.takeAbandoned(this.config.instanceId, this.owner);
-      for (const run of abandoned) await this.write(run, LOST);
-      if (abandoned.length > 0)
-        this.logger.warn({ msg: 'ended runs of a dead server', runs: abandoned.length });
+    let ended = 0;
+    while (await this.sweepOne()) ended += 1;
+    if (ended > 0) this.logger.warn({ msg: 'ended runs of a dead server', runs: ended });
+  }
+
+  private sweepOne(): Promise<boolean> {
+    return this.transactions.run(async () => {
+      const run = await this.ledger.takeAbandoned(this.config.instanceId, this.owner);
+      if (run) await this.write(run, LOST);
+      return run !== undefined;
     });
   }
-}
-
-/** The key is good, but what we know of it is milliseconds old: the next try is verified anew. */
-function keyChanged(): AppError {
-  return new AppError('conflict', 'the API key was changed at this moment: send the request again', {
-    retryAfterSeconds: 1,
-  });
-}
-
-export function concurrencyLimited(limit: number): AppError {
-  return new AppError(
-    'concurrency_limited',
-    `this key may have ${limit} run(s) at once: wait for one to end`,
-    {
-      details: { limit },
-      retryAfterSeconds: 1,
-    },
-  );
 }

@@ -1,12 +1,21 @@
+import { type BudgetRefusal, budgetExceeded } from '@app/budgets';
 import { AppError } from '@app/common';
 import { CredentialHealth, type Outcome } from '@app/executor';
 import type { StopReason } from './live-runs.js';
+
+interface FailureFacts {
+  timeoutSeconds: number;
+  /** The budget that stopped the run, if one did. */
+  refusal: BudgetRefusal | null;
+  /** Why its last model call could not be authorised at all. */
+  trouble: unknown;
+}
 
 /** What a caller is told about a run that brought no answer; null for one that did. */
 export function runFailure(
   outcome: Outcome,
   stoppedBy: StopReason | null,
-  timeoutSeconds: number,
+  { timeoutSeconds, refusal, trouble }: FailureFacts,
 ): AppError | null {
   switch (outcome.status) {
     case 'succeeded':
@@ -16,11 +25,12 @@ export function runFailure(
         details: { timeout_seconds: timeoutSeconds },
       });
     case 'budget_exceeded':
+      if (refusal) return budgetExceeded(refusal);
       return new AppError('budget_exceeded', `${outcome.reason}: raise max_cost_usd or shorten the request`);
     case 'cancelled':
       return stopped(stoppedBy);
     case 'failed':
-      return failed(outcome);
+      return trouble instanceof AppError ? trouble : failed(outcome);
   }
 }
 

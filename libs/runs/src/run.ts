@@ -1,4 +1,4 @@
-import type { ModelBill } from '@app/budgets';
+import type { Allowance, ModelBill } from '@app/budgets';
 import type { AppError } from '@app/common';
 import type {
   FinishReason,
@@ -76,5 +76,7 @@ export interface Run {
   id: string;
   model: string;
   policy: EffectivePolicy;
+  /** What the caller still has after it. */
+  allowance: Allowance;
   events: AsyncIterable<RunProgress>;
 }

@@ -1,14 +1,16 @@
-import { Module } from '@nestjs/common';
+import { Module, type OnModuleInit } from '@nestjs/common';
 import { AuditModule } from '@app/audit';
-import { AuthModule } from '@app/auth';
-import { BudgetsModule } from '@app/budgets';
+import { AuthModule, KeyChanges } from '@app/auth';
+import { BudgetsModule, Denials } from '@app/budgets';
 import { AppConfig } from '@app/config';
 import { ExecutorModule } from '@app/executor';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { Idempotency } from './idempotency.service.js';
 import { LiveRuns } from './live-runs.js';
 import { PolicyModule } from './policy.module.js';
+import { RunAdmission } from './run-admission.js';
 import { RunBook } from './run-book.js';
+import { RunGate } from './run-gate.js';
 import { RunLine } from './run-line.js';
 import { RunMeans } from './run-means.js';
 import { Runs } from './runs.service.js';
@@ -19,6 +21,8 @@ import { Runs } from './runs.service.js';
     Runs,
     LiveRuns,
     RunBook,
+    RunAdmission,
+    RunGate,
     RunMeans,
     Idempotency,
     IdempotencyRepository,
@@ -26,4 +30,13 @@ import { Runs } from './runs.service.js';
   ],
   exports: [Runs, Idempotency, PolicyModule],
 })
-export class RunsModule {}
+export class RunsModule implements OnModuleInit {
+  constructor(
+    private readonly keyChanges: KeyChanges,
+    private readonly denials: Denials,
+  ) {}
+
+  onModuleInit(): void {
+    this.keyChanges.onChange(({ keyId }) => this.denials.forget(keyId));
+  }
+}

@@ -1,15 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { type AbandonedRun, nanoToUsd, RunAccount, usdToNano } from '@app/budgets';
+import { type AbandonedRun, type Allowance, nanoToUsd, type RunAccount, usdToNano } from '@app/budgets';
 import { Clock, CURRENT_MODELS, type ModelFamily, newId, type Principal } from '@app/common';
 import { type AgenticSpec, CliExecutor, type Outcome, type TaskReservation } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
 import { agenticSpec } from './agentic-spec.js';
 import { LiveRuns, type StopReason } from './live-runs.js';
-import { concurrencyLimited, RunBook } from './run-book.js';
+import { concurrencyLimited, RunAdmission } from './run-admission.js';
+import { RunBook } from './run-book.js';
 import { runFailure, stopped } from './run-failure.js';
+import { RunGate } from './run-gate.js';
 import { RunLine } from './run-line.js';
-import { RunMeans } from './run-means.js';
-import { RunPolicy, type RunRights } from './run-policy.js';
 import { RunStopwatch } from './run-stopwatch.js';
 import type { Run, RunProgress, RunRequest, RunResult } from './run.js';
 
@@ -21,6 +21,7 @@ interface Admitted {
   request: RunRequest;
   policy: EffectivePolicy;
   agentic?: AgenticSpec;
+  account: RunAccount;
   stop: AbortController;
   watch: RunStopwatch;
   finish: () => void;
@@ -35,8 +36,8 @@ export class Runs {
   private readonly logger = new Logger(Runs.name);
 
   constructor(
-    private readonly policy: RunPolicy,
-    private readonly means: RunMeans,
+    private readonly gate: RunGate,
+    private readonly admission: RunAdmission,
     private readonly executor: CliExecutor,
     private readonly line: RunLine,
     private readonly live: LiveRuns,
@@ -49,7 +50,7 @@ export class Runs {
    * what refuses it, and a denial is audited.
    */
   async authorise(principal: Principal, request: RunRequest): Promise<EffectivePolicy> {
-    const { policy } = await this.rights(principal, request);
+    const { policy } = await this.gate.rights(principal, request);
     return policy;
   }
 
@@ -58,10 +59,15 @@ export class Runs {
    * task that may not run is refused when it starts. Whoever has it ends it.
    */
   async reserve(principal: Principal, request: RunRequest): Promise<TaskReservation | undefined> {
-    const rights = await this.policy.for(principal, request);
+    const rights = await this.gate.look(principal, request);
     const agentic = agenticSpec(rights, request.agentic);
     if (!agentic || rights.refusals.length > 0) return undefined;
     return this.executor.reserve({ model: modelIdOf(request), history: request.history, agentic });
+  }
+
+  /** Takes the rate of such work, when something is left of every budget. */
+  accept(principal: Principal, policy: EffectivePolicy): Promise<Allowance> {
+    return this.admission.accept(principal, policy.requestsPerMinute);
   }
 
   /** Ends, in the caller's transaction, a run whose process was lost. Nothing of what it used is known. */
@@ -71,11 +77,13 @@ export class Runs {
 
   /** Throws `AppError` before anything is spent. `signal` = the caller went away. */
   async start(principal: Principal, request: RunRequest, signal: AbortSignal): Promise<Run> {
-    const rights = await this.rights(principal, request);
+    const rights = await this.gate.rights(principal, request);
     const { policy } = rights;
+    const model = modelIdOf(request);
+    const opening = openingOf(newId('run'), model, request, policy);
+    this.admission.requireNotDenied(principal, opening);
     if (this.live.countOf(principal.keyId) >= policy.concurrentRuns)
       throw concurrencyLimited(policy.concurrentRuns);
-    const id = newId('run');
     const stop = new AbortController();
     const forget = this.live.add({ keyId: principal.keyId, stop: (reason) => stop.abort(reason) });
     const onGone = () => stop.abort('client_gone' satisfies StopReason);
@@ -92,34 +100,19 @@ export class Runs {
       // A task has waited in its queue for one of its worker's places.
       if (request.kind === 'completion') leave = await this.line.enter(principal.keyId, stop.signal);
       watch.admitted();
-      const model = modelIdOf(request);
-      await this.book.open(principal, {
-        runId: id,
-        concurrentRuns: policy.concurrentRuns,
-        kind: request.kind,
-        model,
-        requestId: request.requestId,
-        metadata: request.metadata,
-        maxCostNano: usdToNano(policy.maxCostUsd),
-      });
+      const { account, allowance } = await this.admission.open(principal, opening);
       const agentic = agenticSpec(rights, request.agentic);
-      const run = { id, model, principal, request, policy, agentic, stop, watch, finish };
-      return { id, model, policy, events: this.execute(run) };
+      const id = opening.runId;
+      const run = { id, model, principal, request, policy, agentic, account, stop, watch, finish };
+      return { id, model, policy, allowance, events: this.execute(run) };
     } catch (error) {
       finish();
       throw stop.signal.aborted ? stopped(stop.signal.reason as StopReason) : error;
     }
   }
 
-  private async rights(principal: Principal, request: RunRequest): Promise<RunRights> {
-    this.means.require(request.kind);
-    const rights = await this.policy.for(principal, request);
-    if (rights.refusals.length > 0) await this.book.refuse(principal, request, rights.refusals);
-    return rights;
-  }
-
   private async *execute(run: Admitted): AsyncGenerator<RunProgress> {
-    const account = new RunAccount(usdToNano(run.policy.maxCostUsd));
+    const { account } = run;
     const spec = {
       runId: run.id,
       prompt: run.request.prompt,
@@ -147,19 +140,15 @@ export class Runs {
       outcome = { status: 'failed', code: 'cli_crashed', cause: String(error), text: '', cliCostUsd: null };
     } finally {
       // Also for a reader that stopped before the end: a run never keeps its place or its row open.
-      result = this.resultOf(run, outcome, account);
-      await this.settle(run, outcome, account, result);
+      result = this.resultOf(run, outcome);
+      await this.settle(run, outcome, result);
       run.finish();
     }
     yield { type: 'ended', result };
   }
 
-  private async settle(
-    run: Admitted,
-    outcome: Outcome,
-    account: RunAccount,
-    result: RunResult,
-  ): Promise<void> {
+  private async settle(run: Admitted, outcome: Outcome, result: RunResult): Promise<void> {
+    const { account } = run;
     if (result.failure?.cause) this.logger.warn({ msg: 'run failed', runId: run.id, err: result.failure });
     await this.book.end(run.principal, run.id, {
       outcome: outcome.status,
@@ -169,18 +158,23 @@ export class Runs {
       costNano: account.costNano,
       cliCostNano: outcome.cliCostUsd === null ? null : usdToNano(outcome.cliCostUsd),
       overrunNano: account.overrunNano,
+      used: account.used,
       timing: { ...result.timing },
     });
   }
 
-  private resultOf(run: Admitted, outcome: Outcome, account: RunAccount): RunResult {
+  private resultOf(run: Admitted, outcome: Outcome): RunResult {
+    const { account } = run;
+    const { timeoutSeconds } = run.policy;
     const stoppedBy = run.stop.signal.aborted ? (run.stop.signal.reason as StopReason) : null;
     return {
       status: outcome.status,
       text: outcome.text,
       structuredOutput: outcome.structuredOutput,
       finishReason: outcome.status === 'succeeded' ? outcome.finishReason : null,
-      failure: runFailure(outcome, stoppedBy, run.policy.timeoutSeconds),
+      failure: runFailure(outcome, stoppedBy, {
+        ...{ timeoutSeconds, refusal: account.refusal, trouble: account.trouble },
+      }),
       usage: account.usage,
       costUsd: costUsdOf(account),
       timing: run.watch.timing(),
@@ -190,6 +184,21 @@ export class Runs {
 
 function modelIdOf({ model }: RunRequest): string {
   return CURRENT_MODELS[model as ModelFamily] ?? model;
+}
+
+/** Fewer tokens of output make no answer. */
+const LEAST_TOKENS = 256;
+
+function openingOf(runId: string, model: string, request: RunRequest, policy: EffectivePolicy) {
+  const { kind, prompt, system, requestId, metadata, sampling } = request;
+  return {
+    ...{ runId, model, kind, requestId, metadata, concurrentRuns: policy.concurrentRuns },
+    maxCostNano: usdToNano(policy.maxCostUsd),
+    // That of a task was taken when it was submitted.
+    requestsPerMinute: kind === 'completion' ? policy.requestsPerMinute : null,
+    promptBytes: Buffer.byteLength(prompt) + Buffer.byteLength(system ?? ''),
+    leastTokens: Math.min(LEAST_TOKENS, sampling.maxTokens ?? LEAST_TOKENS),
+  };
 }
 
 function costUsdOf({ costNano }: RunAccount): number | null {

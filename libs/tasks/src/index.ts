@@ -1,12 +1,15 @@
 export { ArtifactStore } from './artifacts/artifact-store.js';
 export { ArtifactsRepository } from './artifacts/artifacts.repository.js';
 export { CreateTaskDto } from './dto/create-task.dto.js';
+export type { TaskDto, TaskListDto } from './dto/task.dto.js';
 export { TaskEvents } from './feed/task-events.js';
 export { TaskSubmission } from './submission/task-submission.js';
 export { TaskCancels } from './task-cancels.js';
 export { wireEvent } from './task-event.js';
 export { TaskViews } from './task-views.js';
+export { TaskViewsModule } from './task-views.module.js';
 export { TaskWorkerModule } from './task-worker.module.js';
+export { TASK_STATUSES } from './task.js';
 export { TasksModule } from './tasks.module.js';
 export { Workspaces } from './workspaces/workspaces.service.js';
 export { WorkspacesModule } from './workspaces/workspaces.module.js';

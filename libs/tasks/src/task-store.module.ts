@@ -5,16 +5,15 @@ import { RunsModule } from '@app/runs';
 import { ArtifactsModule } from './artifacts/artifacts.module.js';
 import { ClaimsRepository } from './store/claims.repository.js';
 import { TaskEndings } from './store/task-endings.js';
-import { TaskEventsRepository } from './store/task-events.repository.js';
 import { TaskQueue } from './store/task-queue.js';
-import { TasksRepository } from './store/tasks.repository.js';
+import { TaskViewsModule } from './task-views.module.js';
 
-const SHARED = [ClaimsRepository, TaskEndings, TaskEventsRepository, TaskQueue, TasksRepository];
+const SHARED = [ClaimsRepository, TaskEndings, TaskQueue];
 
 /** What the routes and the worker both write: it meets in the database, never in memory. */
 @Module({
-  imports: [ArtifactsModule, AuditModule, PermissionsModule, RunsModule],
+  imports: [ArtifactsModule, AuditModule, PermissionsModule, RunsModule, TaskViewsModule],
   providers: SHARED,
-  exports: SHARED,
+  exports: [...SHARED, TaskViewsModule],
 })
 export class TaskStoreModule {}

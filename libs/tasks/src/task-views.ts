@@ -12,7 +12,18 @@ const LOG_PAGE = 100;
 const LONGEST_LOG = 1_000;
 const MOST_LOG_CHARS = 2 * 1024 * 1024;
 
-/** Tasks as their project sees them. One of another project is not there: the very same answer. */
+interface TaskQuery {
+  limit?: number;
+  cursor?: string;
+  status?: TaskStatus;
+  /** For the operator, who sees all projects: only this one's. */
+  project?: string;
+}
+
+/**
+ * Tasks as their project sees them: one of another project is not there, the very same answer. The operator sees
+ * those of all projects, each with its own.
+ */
 @Injectable()
 export class TaskViews {
   constructor(
@@ -23,26 +34,26 @@ export class TaskViews {
 
   /** Throws `not_found` unless the task is the caller's project's. */
   async require(principal: Principal, id: string): Promise<Task> {
-    const task = TASK_ID.test(id) ? await this.tasks.find(id, principal.project) : undefined;
+    const task = TASK_ID.test(id) ? await this.tasks.find(id, reachOf(principal)) : undefined;
     if (!task) throw new AppError('not_found', 'there is no such task');
     return task;
   }
 
   async show(principal: Principal, id: string): Promise<TaskDto> {
-    const [view] = await this.views([await this.require(principal, id)]);
+    const [view] = await this.views(principal, [await this.require(principal, id)]);
     return { ...view!, ...(await this.log(id)) };
   }
 
   /** Newest first. */
   async list(
     principal: Principal,
-    { limit = PAGE_SIZE, cursor, status }: { limit?: number; cursor?: string; status?: TaskStatus },
+    { limit = PAGE_SIZE, cursor, status, project }: TaskQuery,
   ): Promise<TaskListDto> {
-    const found = await this.tasks.page(principal.project, status, cursor, limit + 1);
+    const found = await this.tasks.page(reachOf(principal) ?? project, status, cursor, limit + 1);
     const page = found.slice(0, limit);
     const hasMore = found.length > limit;
     return {
-      data: await this.views(page),
+      data: await this.views(principal, page),
       has_more: hasMore,
       next_cursor: hasMore ? page.at(-1)!.id : null,
     };
@@ -60,12 +71,15 @@ export class TaskViews {
     };
   }
 
-  private async views(tasks: Task[]): Promise<TaskDto[]> {
+  private async views(principal: Principal, tasks: Task[]): Promise<TaskDto[]> {
     const ids = tasks.map(({ id }) => id);
     const artifacts = await this.artifacts.of(ids);
     const waits = tasks.some(({ status }) => status === 'queued');
     const positions = waits ? await this.tasks.positions(ids) : new Map<string, number>();
-    return tasks.map((task) => TaskDto.from(task, artifacts.get(task.id) ?? [], positions.get(task.id)));
+    return tasks.map((task) => {
+      const view = TaskDto.from(task, artifacts.get(task.id) ?? [], positions.get(task.id));
+      return reachOf(principal) === undefined ? { ...view, project_id: task.project } : view;
+    });
   }
 
   /** Bounded in events and in size: an event can hold a whole file. */
@@ -87,4 +101,9 @@ export class TaskViews {
       if (page.length < LOG_PAGE) return { execution_log: log };
     }
   }
+}
+
+/** The one project whose tasks this caller sees; undefined = all of them. */
+function reachOf({ kind, project }: Principal): string | undefined {
+  return kind === 'operator' ? undefined : project;
 }

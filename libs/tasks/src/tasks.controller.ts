@@ -13,6 +13,7 @@ import {
 } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { AppError, Caller, EventStream, type Principal, type RequestContext, Requires } from '@app/common';
+import { allowanceHeaders } from '@app/runs';
 import { CreateTaskDto, CreateTaskQueryDto } from './dto/create-task.dto.js';
 import { ListTasksDto, ReadEventsDto } from './dto/list-tasks.dto.js';
 import { TaskDto, TaskEventsDto, TaskListDto } from './dto/task.dto.js';
@@ -167,11 +168,12 @@ export class TasksController {
     response: Response,
   ): Promise<TaskDto> {
     const idempotencyKey = request.get('idempotency-key');
-    const { id, replayed } = await this.submission.submit(principal, dto, {
+    const { id, replayed, allowance } = await this.submission.submit(principal, dto, {
       requestId: request.id,
       idempotencyKey,
     });
     if (replayed) response.set('idempotent-replayed', 'true');
+    if (allowance) response.set(allowanceHeaders(allowance));
     // The task goes on when its caller goes away: only the waiting ends.
     if (seconds > 0)
       await this.events.end(id, AbortSignal.any([gone(response), AbortSignal.timeout(seconds * 1000)]));

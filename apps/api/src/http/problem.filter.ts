@@ -41,6 +41,11 @@ function answer(response: Response, problem: AppError, requestId: string): void 
   if (problem.retryAfterSeconds !== undefined) {
     response.setHeader('retry-after', String(Math.ceil(problem.retryAfterSeconds)));
   }
+  if (problem.code === 'rate_limited') {
+    for (const name of ['limit', 'remaining', 'reset']) {
+      response.setHeader(`x-ratelimit-${name}`, String(problem.details[name]));
+    }
+  }
   if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer');
   response.status(problem.status).json(problem.toEnvelope(requestId));
 }

@@ -24,8 +24,32 @@ const forDocs = helmet({
   },
 });
 
+/** The page to try the socket with: files of this origin, and no text of the service can become markup or script. */
+const forTryPage = helmet({
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      defaultSrc: ["'none'"],
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'"],
+      imgSrc: ["'self'"],
+      connectSrc: ["'self'"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+      requireTrustedTypesFor: ["'script'"],
+      trustedTypes: ["'none'"],
+    },
+  },
+});
+
 /** The usual protective headers; answers may load nothing at all, the docs pages only what they are made of. */
 export function securityHeaders(request: Request, response: Response, next: NextFunction): void {
-  const isDocs = request.path === '/docs' || request.path.startsWith('/docs/');
-  (isDocs ? forDocs : forAnswers)(request, response, next);
+  policyOf(request.path)(request, response, next);
+}
+
+function policyOf(path: string) {
+  const isIn = (folder: string) => path === folder || path.startsWith(`${folder}/`);
+  if (isIn('/docs/try')) return forTryPage;
+  return isIn('/docs') ? forDocs : forAnswers;
 }

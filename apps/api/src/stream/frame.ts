@@ -35,7 +35,9 @@ export function frameOf(text: string): Frame {
     throw new AppError('invalid_request', `type must be one of ${FRAME_TYPES.join(', ')}`, { param: 'type' });
   }
   if (id !== undefined && !(typeof id === 'string' && ID.test(id))) {
-    throw new AppError('invalid_request', 'id must be 1 to 128 printable ASCII characters', { param: 'id' });
+    throw new AppError('invalid_request', 'id must be 1 to 128 printable ASCII characters without spaces', {
+      param: 'id',
+    });
   }
   if (idempotencyKey !== undefined && typeof idempotencyKey !== 'string') {
     throw new AppError('invalid_request', 'idempotency_key must be text', { param: 'idempotency_key' });

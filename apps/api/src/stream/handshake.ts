@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Injectable, Logger } from '@nestjs/common';
 import { Callers, type KnownCaller, takePresentedKey } from '@app/auth';
@@ -28,7 +28,13 @@ export class Handshake {
   ) {}
 
   serve(http: Server, webSockets: WebSocketServer): void {
-    http.on('upgrade', (request, wire: Socket, head) => void this.open(webSockets, request, wire, head));
+    const latest = new WeakMap<Socket, ServerResponse>();
+    http.on('request', (request, response) => latest.set(request.socket, response));
+    http.on('upgrade', (request, wire: Socket, head) => {
+      // Node would write the answer to an earlier request of this connection among the frames.
+      if (latest.get(wire)?.writableFinished === false) wire.destroy();
+      else void this.open(webSockets, request, wire, head);
+    });
     // What ws itself finds wrong with the headers: without a listener it would answer in words of its own.
     webSockets.on('wsClientError', (error, wire) => {
       const refusal = new AppError('invalid_request', 'this is not a well-formed WebSocket handshake', {
@@ -50,6 +56,8 @@ export class Handshake {
     try {
       this.check(request);
       const caller = await this.callerOf(request, wire);
+      // The service may have begun to shut down meanwhile, and then nobody would ever end this socket.
+      this.sockets.requireRunning();
       wire.off('error', destroy);
       if (wire.destroyed) return;
       const address = wire.remoteAddress ?? '';
@@ -67,7 +75,6 @@ export class Handshake {
   }
 
   private check(request: IncomingMessage): void {
-    this.sockets.requireRunning();
     const twice = ONCE.find((name) => (request.headersDistinct[name]?.length ?? 0) > 1);
     if (twice) throw new AppError('invalid_request', `the ${twice} header is given twice`);
     if (request.url?.split('?')[0] !== STREAM_PATH) {
@@ -93,8 +100,9 @@ export class Handshake {
   private async callerOf(request: IncomingMessage, wire: Socket): Promise<KnownCaller | undefined> {
     const { authorization, 'x-api-key': apiKey } = request.headers;
     const presented = takePresentedKey(request);
-    if (authorization !== undefined || apiKey !== undefined) return this.callers.identify(presented);
-    this.sockets.requireRoomForStranger(wire.remoteAddress ?? '');
+    const address = wire.remoteAddress ?? '';
+    if (authorization !== undefined || apiKey !== undefined) return this.callers.identify(presented, address);
+    this.sockets.requireRoomForStranger(address);
     return undefined;
   }
 }

@@ -22,7 +22,9 @@ export class StreamAdapter extends WsAdapter {
     transform: (result: unknown) => Observable<unknown>,
   ): void {
     const handlerOf = new Map(handlers.map(({ message, callback }) => [message as string, callback]));
-    socket.on('ping', () => void (socket.isOpen && socket.mayReceive()));
+    for (const control of ['ping', 'pong']) {
+      socket.on(control, () => void (socket.isOpen && socket.mayReceive()));
+    }
     socket.on('message', (data, isBinary) => {
       if (!socket.isOpen) return;
       const read = () => (isBinary ? binaryFrame() : frameOf(textOf(data)));
@@ -34,7 +36,7 @@ export class StreamAdapter extends WsAdapter {
           lastValueFrom(transform(handlerOf.get(frame.event)?.(frame)), { defaultValue: undefined }),
         );
       if (socket.principal) void this.guarded(handle());
-      else socket.introduction = socket.introduction.then(() => this.guarded(handle()));
+      else socket.hold((data as Buffer).length, () => this.introduced(socket, handle));
     });
   }
 
@@ -54,6 +56,13 @@ export class StreamAdapter extends WsAdapter {
       socket.complain(asAppError(error), newId('req'));
       return undefined;
     }
+  }
+
+  /** What came right behind the frame that said who it is does not wait for each other. */
+  private introduced(socket: StreamSocket, handle: () => Promise<unknown>): Promise<void> | undefined {
+    const isKnown = socket.principal !== undefined;
+    const handled = this.guarded(handle());
+    return isKnown ? undefined : handled;
   }
 
   private async guarded(handled: Promise<unknown>): Promise<void> {

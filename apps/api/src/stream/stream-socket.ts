@@ -10,9 +10,12 @@ import { UnfinishedFrame } from './unfinished-frame.js';
 /** Something that a client has under way on its socket. */
 export interface StreamRequest {
   id: string;
-  /** Its task, once there is one. */
-  taskId?: string;
+  /** Of what follows a task: its id, once it is known; undefined when it was refused. */
+  task?: Promise<string | undefined>;
   stop: AbortController;
+  /** Resolves when nothing more is told of it and its id is free. */
+  over: Promise<void>;
+  end: () => void;
 }
 
 /**
@@ -23,10 +26,10 @@ export class StreamSocket extends WebSocket implements SocketContext {
   principal?: Principal;
   verify?: () => Promise<Principal>;
   readonly requests = new Map<string, StreamRequest>();
-  /** Frames of a client that is not known yet are handled one after the other: the first one must say who it is. */
-  introduction: Promise<unknown> = Promise.resolve();
   /** When the key was last looked at. */
   verifiedAt = performance.now();
+  private introduction: Promise<void> = Promise.resolve();
+  private heldBytes = 0;
   private readonly unread = new Unread();
   private unfinished?: UnfinishedFrame;
   private leaving = false;
@@ -62,9 +65,13 @@ export class StreamSocket extends WebSocket implements SocketContext {
 
   /** Says goodbye. The client has a few seconds to answer; what it has under way ends at once. */
   end(code: CloseCode, reason = ''): void {
-    if (!this.isOpen) return;
+    if (this.isOpen) this.close(code, reason);
+  }
+
+  /** Also called by ws itself, when the client says goodbye or breaks the protocol. */
+  override close(code?: number, reason?: string | Buffer): void {
     this.stopAll();
-    this.close(code, reason);
+    super.close(code, reason);
   }
 
   /** Counts a frame or ping. False = over the rate, which was answered. */
@@ -84,6 +91,26 @@ export class StreamSocket extends WebSocket implements SocketContext {
     return false;
   }
 
+  /**
+   * Frames of a client that is not known yet are handled one after the other: the first one must say who it is.
+   * Who is not known has no more memory here than one frame may take.
+   */
+  hold(bytes: number, handle: () => Promise<void> | undefined): void {
+    this.heldBytes += bytes;
+    if (this.heldBytes > STREAM_LIMITS.frameBytes) return this.end(CLOSE.notAuthenticated, 'wait for ready');
+    this.introduction = this.inTurn(this.introduction, handle, bytes);
+  }
+
+  private async inTurn(
+    before: Promise<void>,
+    handle: () => Promise<void> | undefined,
+    bytes: number,
+  ): Promise<void> {
+    await before;
+    if (this.isOpen) await handle();
+    this.heldBytes -= bytes;
+  }
+
   /** Answers what is no frame; who sends it again and again is sent away. */
   complain(error: AppError, requestId: string): void {
     this.tellError(error, requestId);
@@ -100,7 +127,9 @@ export class StreamSocket extends WebSocket implements SocketContext {
         retryAfterSeconds: 1,
       });
     }
-    const request = { id, stop: new AbortController() };
+    let end!: () => void;
+    const over = new Promise<void>((resolve) => (end = resolve));
+    const request = { id, stop: new AbortController(), over, end };
     if (!this.isOpen) request.stop.abort();
     this.requests.set(id, request);
     return request;
@@ -108,6 +137,7 @@ export class StreamSocket extends WebSocket implements SocketContext {
 
   finish(request: StreamRequest): void {
     this.requests.delete(request.id);
+    request.end();
     if (this.leaving) this.leave();
   }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   type BeforeApplicationShutdown,
   Injectable,
@@ -7,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { KeyChanges, type KnownCaller } from '@app/auth';
 import { AppError } from '@app/common';
+import { WebSocket } from 'ws';
 import { CLOSE } from './close-codes.js';
 import type { Frame } from './frame.js';
 import { STREAM_LIMITS } from './stream-limits.js';
@@ -14,6 +16,7 @@ import type { StreamRequest, StreamSocket } from './stream-socket.js';
 
 /** The events of what was just cut may still be on their way. */
 const LAST_WORDS_MS = 2_500;
+const GOODBYE_MS = 500;
 const RECHECK_EVERY_MS = 60_000;
 
 /**
@@ -48,9 +51,11 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    const deadline = AbortSignal.timeout(LAST_WORDS_MS);
     const busy = [...this.open].filter(({ requests }) => requests.size > 0);
-    await Promise.all(busy.map((socket) => closed(socket, deadline)));
+    await closed(busy, LAST_WORDS_MS);
+    // Who follows what goes on elsewhere, or does not read.
+    for (const socket of busy) socket.end(CLOSE.shuttingDown, 'the service is shutting down');
+    await closed(busy, GOODBYE_MS);
     clearInterval(this.timer);
   }
 
@@ -86,6 +91,11 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
         key: keyId,
       });
     }
+  }
+
+  /** Where a socket comes from that has not shown a key. */
+  addressOf(socket: StreamSocket): string {
+    return this.strangers.get(socket)?.address ?? '';
   }
 
   /** Throws when this address has too many sockets that have not shown a key. */
@@ -170,9 +180,11 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
   }
 }
 
-function closed(socket: StreamSocket, deadline: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    socket.on('close', () => resolve());
-    deadline.addEventListener('abort', () => resolve());
-  });
+/** Resolves when all of these are closed, or after so long. */
+async function closed(sockets: StreamSocket[], withinMs: number): Promise<void> {
+  const deadline = AbortSignal.timeout(withinMs);
+  const gone = sockets
+    .filter(({ readyState }) => readyState !== WebSocket.CLOSED)
+    .map((socket) => once(socket, 'close', { signal: deadline }));
+  await Promise.allSettled(gone);
 }

@@ -54,7 +54,7 @@ export class StreamGateway implements OnGatewayInit<WebSocketServer> {
   @Public()
   async auth(@ConnectedSocket() socket: StreamSocket, @MessageBody('body') dto: AuthFrameDto): Promise<void> {
     if (socket.principal) throw new AppError('conflict', 'this socket is authenticated already');
-    this.sockets.admit(socket, await this.callers.identify(dto.api_key));
+    this.sockets.admit(socket, await this.callers.identify(dto.api_key, this.sockets.addressOf(socket)));
   }
 
   @SubscribeMessage('completion')
@@ -107,13 +107,13 @@ export class StreamGateway implements OnGatewayInit<WebSocketServer> {
 
   @SubscribeMessage('unsubscribe')
   @Requires('tasks:read')
-  unsubscribe(
+  async unsubscribe(
     @ConnectedSocket() socket: StreamSocket,
     @MessageBody() { id }: Frame,
     @MessageBody('body') { task_id: taskId }: TaskFrameDto,
-  ): void {
+  ): Promise<void> {
     requireOne(id, taskId);
-    this.tasks.unsubscribe(socket, taskId === undefined ? id : undefined, taskId);
+    return this.tasks.unsubscribe(socket, id, taskId);
   }
 
   /** What stands under an id of this socket, or a task of the project. */
@@ -127,7 +127,7 @@ export class StreamGateway implements OnGatewayInit<WebSocketServer> {
   ): Promise<void> {
     requireOne(frame.id, dto.task_id);
     const request = dto.task_id === undefined ? socket.requests.get(frame.id!) : undefined;
-    const taskId = dto.task_id ?? request?.taskId;
+    const taskId = dto.task_id ?? (await request?.task);
     if (taskId !== undefined) {
       requireScope(principal, 'tasks:cancel');
       return this.tasks.cancel(socket, frame, principal, taskId);

@@ -8,11 +8,13 @@ import { StreamGateway } from './stream.gateway.js';
 import { StreamSockets } from './stream-sockets.js';
 import { StreamedCompletions } from './streamed-completions.js';
 import { StreamedTasks } from './streamed-tasks.js';
+import { TryPageController } from './try-page.controller.js';
+import { TryPageFiles } from './try-page-files.js';
 
-/** The one WebSocket of the service. */
+/** The one WebSocket of the service, and the page to try it. */
 @Module({
   imports: [AuthModule, CompletionsModule, TasksModule],
-  controllers: [StreamController],
-  providers: [Handshake, StreamGateway, StreamSockets, StreamedCompletions, StreamedTasks],
+  controllers: [StreamController, TryPageController],
+  providers: [Handshake, StreamGateway, StreamSockets, StreamedCompletions, StreamedTasks, TryPageFiles],
 })
 export class StreamModule {}

@@ -26,8 +26,8 @@ export class StreamedTasks {
 
   run(socket: StreamSocket, frame: Frame, principal: Principal, dto: CreateTaskDto): Promise<void> {
     return this.sockets.during(socket, frame, frame.id ?? newId('req'), async (request) => {
-      const { id } = await this.submission.submit(principal, dto, frame);
-      await this.follow(socket, request, id, 0);
+      const submitted = this.submission.submit(principal, dto, frame).then(({ id }) => id);
+      await this.follow(socket, request, submitted, 0);
     });
   }
 
@@ -38,20 +38,27 @@ export class StreamedTasks {
     { task_id: taskId, after = 0 }: SubscribeFrameDto,
   ): Promise<void> {
     return this.sockets.during(socket, frame, frame.id ?? taskId, async (request) => {
-      await this.views.require(principal, taskId);
-      await this.follow(socket, request, taskId, after);
+      const found = this.views.require(principal, taskId).then(({ id }) => id);
+      const told = await this.follow(socket, request, found, after);
+      // Else a task that is over could not be told from one that is quiet.
+      if (told === 0 && !request.stop.signal.aborted)
+        socket.tell({ type: 'ack', of: 'subscribe', id: request.id, task_id: taskId });
     });
   }
 
-  /** Ends what follows this task, or stands under this id; the task goes on. */
-  unsubscribe(socket: StreamSocket, id: string | undefined, taskId: string | undefined): void {
-    const found = [...socket.requests.values()].filter(
-      (request) =>
-        request.taskId !== undefined && (id === undefined ? request.taskId === taskId : request.id === id),
+  /** Ends what follows this task, or where none is named what stands under this id; the task goes on. */
+  async unsubscribe(socket: StreamSocket, id?: string, taskId?: string): Promise<void> {
+    const all = [...socket.requests.values()].filter(
+      (request) => request.task !== undefined && (taskId !== undefined || request.id === id),
     );
+    const taskIds = await Promise.all(all.map(({ task }) => task));
+    const isMeant = (followed: string | undefined) =>
+      followed !== undefined && (taskId === undefined || followed === taskId);
+    const found = all.filter((_, index) => isMeant(taskIds[index]));
     if (found.length === 0) throw new AppError('not_found', 'this socket does not follow such a task');
     for (const request of found) request.stop.abort();
-    socket.tell({ type: 'ack', of: 'unsubscribe', id, task_id: found[0]!.taskId });
+    await Promise.all(found.map(({ over }) => over));
+    socket.tell({ type: 'ack', of: 'unsubscribe', id, task_id: taskIds.find(isMeant) });
   }
 
   /** Resolves when the task has ended, or soon will. */
@@ -60,16 +67,21 @@ export class StreamedTasks {
     socket.tell({ type: 'ack', of: 'cancel', id: frame.id, task_id: taskId });
   }
 
+  /** Returns how many events there were. */
   private async follow(
     socket: StreamSocket,
     request: StreamRequest,
-    taskId: string,
+    found: Promise<string>,
     after: number,
-  ): Promise<void> {
-    request.taskId = taskId;
+  ): Promise<number> {
+    request.task = found.catch(() => undefined);
+    const taskId = await found;
+    let told = 0;
     for await (const event of this.events.read(taskId, after, request.stop.signal)) {
       socket.tell({ ...wireEvent(taskId, event), id: request.id });
+      told += 1;
       await socket.hasRead();
     }
+    return told;
   }
 }

@@ -1,12 +1,10 @@
-import { Command, Option } from 'nest-commander';
+import { Command } from 'nest-commander';
 import { clientSettings } from '@app/config';
 import { call, jsonOf, refusal } from '../http/live-server.js';
+import { LiveCommand } from '../live.command.js';
 import { fields } from '../table.js';
-import { type Answer, VerbCommand } from '../verb.command.js';
+import type { Answer } from '../verb.command.js';
 
-interface HealthOptions {
-  url?: string;
-}
 interface Readiness {
   status: 'ready' | 'not_ready';
   checks: Record<string, { ok: boolean; detail?: string }>;
@@ -15,8 +13,8 @@ interface Readiness {
 const TIMEOUT_MS = 10_000;
 
 @Command({ name: 'health', description: 'does the server run, and can it do its work?' })
-export class HealthCommand extends VerbCommand<HealthOptions> {
-  protected async answer(_: string[], { url }: HealthOptions): Promise<Answer> {
+export class HealthCommand extends LiveCommand {
+  protected async answer(_: string[], { url }: { url?: string }): Promise<Answer> {
     const server = clientSettings(url);
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const response = await call(server, { method: 'GET', path: '/ready', signal });
@@ -31,10 +29,5 @@ export class HealthCommand extends VerbCommand<HealthOptions> {
       text: fields({ server: server.url, status: readiness.status, ...Object.fromEntries(parts) }),
       failed: readiness.status !== 'ready',
     };
-  }
-
-  @Option({ flags: '--url <url>', description: 'default: CLAUDE_API_URL, else this machine' })
-  parseUrl(value: string): string {
-    return value;
   }
 }

@@ -1,6 +1,6 @@
 import { Option, SubCommand } from 'nest-commander';
 import { UsageError } from '../failures.js';
-import { collected, decimal, wholeNumber } from '../option-values.js';
+import { collected, decimal, listed, wholeNumber } from '../option-values.js';
 import { type Answer, VerbCommand } from '../verb.command.js';
 
 interface ExplainOptions {
@@ -13,9 +13,6 @@ interface ExplainOptions {
   timeout?: number;
   maxCost?: number;
 }
-
-/** For a list option without names. */
-const listed = (names: string[] | undefined) => (names?.includes('none') ? [] : names);
 
 @SubCommand({
   name: 'explain',

@@ -33,7 +33,7 @@ export async function checkDatabase(config: AppConfig): Promise<Finding[]> {
       { check: 'database', status: 'ok', detail: `${database.mode}, answers` },
       await checkMigrations(database.url),
       await checkSecrets(config, database.url),
-      await checkClock(database.url),
+      ...(await checkInside(database)),
     ];
   } finally {
     await database.release();
@@ -74,24 +74,47 @@ async function checkSecrets(config: AppConfig, url: string): Promise<Finding> {
   }
 }
 
-async function checkClock(url: string): Promise<Finding> {
+/** What has to be asked of the database itself. */
+async function checkInside({ url, mode }: DatabaseHandle): Promise<Finding[]> {
   const app = await NestFactory.createApplicationContext(
     { module: DoctorSession, imports: [DatabaseModule.forUrl(url)] },
     { logger: false, abortOnError: false },
   );
   try {
-    const [row] = await app
-      .get(Transactions)
-      .manager.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
-    const skewMs = Math.abs((row?.now.getTime() ?? 0) - Date.now());
-    if (skewMs <= SKEW_LIMIT_MS) return { check: 'clock', status: 'ok', detail: 'agrees with the database' };
-    return {
-      check: 'clock',
-      status: 'fail',
-      detail: `${Math.round(skewMs / 1000)} s away from the database’s`,
-      fix: 'synchronise the clocks of both machines (NTP)',
-    };
+    const transactions = app.get(Transactions);
+    return [await checkClock(transactions), await checkAudit(transactions, mode)];
   } finally {
     await app.close();
   }
+}
+
+async function checkClock({ manager }: Transactions): Promise<Finding> {
+  const [row] = await manager.query<{ now: Date }[]>('SELECT clock_timestamp() AS now');
+  const skewMs = Math.abs((row?.now.getTime() ?? 0) - Date.now());
+  if (skewMs <= SKEW_LIMIT_MS) return { check: 'clock', status: 'ok', detail: 'agrees with the database' };
+  return {
+    check: 'clock',
+    status: 'fail',
+    detail: `${Math.round(skewMs / 1000)} s away from the database’s`,
+    fix: 'synchronise the clocks of both machines (NTP)',
+  };
+}
+
+/** Whether this login may do more with the audit than add to it. A trigger refuses that in any case. */
+async function checkAudit({ manager }: Transactions, mode: DatabaseHandle['mode']): Promise<Finding> {
+  const [row] = await manager.query<{ changeable: boolean }[]>(
+    `SELECT bool_or(has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')) AS changeable
+     FROM pg_class c WHERE relkind IN ('r', 'p') AND relname ~ '^audit_(events|checkpoints)'
+       AND relnamespace = current_schema()::regnamespace`,
+  );
+  const check = 'audit';
+  if (!row?.changeable) return { check, status: 'ok', detail: 'can only be added to' };
+  const detail = 'guarded by trigger and chain; a superuser such as this login could switch the trigger off';
+  if (mode === 'embedded') return { check, status: 'ok', detail };
+  return {
+    check,
+    status: 'warn',
+    detail,
+    fix: 'give the service a login of its own that owns the database and is no superuser',
+  };
 }

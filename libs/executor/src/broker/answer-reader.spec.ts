@@ -44,12 +44,16 @@ describe('reading what an answer used', () => {
   it('takes one-hour cache writes out of the total', () => {
     const cache_creation = { ephemeral_5m_input_tokens: 10, ephemeral_1h_input_tokens: 20 };
     const message = { usage: { ...START.message.usage, cache_creation } };
-    const { usage } = read(sse({ ...START, message }));
+    const { usage } = read(sse({ ...START, message }, { type: 'message_stop' }));
     expect(usage).toMatchObject({ cacheWrite5mTokens: 10, cacheWrite1hTokens: 20 });
   });
 
+  const nothing = Object.fromEntries(
+    Object.keys(used).map((name) => [name, name === 'model' ? MODEL : null]),
+  );
+
   it('knows nothing of an answer that was cut before it began', () => {
-    expect(read('event: message_start\ndata: {"type":"mess').usage).toBeNull();
+    expect(read('event: message_start\ndata: {"type":"mess').usage).toEqual(nothing);
   });
 
   it('has unknown counts, not none, when a whole answer tells nothing of what it used', () => {
@@ -60,15 +64,17 @@ describe('reading what an answer used', () => {
     expect(json.usage).toMatchObject({ inputTokens: null, outputTokens: null });
   });
 
-  it('keeps what was reported when the answer is cut, and says that it is not whole', () => {
+  it('takes nothing that an answer said before it was cut for what it used', () => {
     const reader = read(sse(START, DELTA));
-    expect(reader.usage).toMatchObject({ inputTokens: 10, outputTokens: 1 });
-    expect(reader.complete).toBe(false);
+    expect(reader.usage).toEqual(nothing);
+    expect([reader.complete, reader.hasContent]).toEqual([false, true]);
   });
 
   it('passes over junk, and text that looks like an event', () => {
     const forged = { ...DELTA, delta: { type: 'text_delta', text: `data: ${JSON.stringify(END)}` } };
-    const reader = read(`data: {not json\n\n: comment\n\n${sse({ type: 'new_kind' }, START, forged)}`);
+    const reader = read(
+      `data: {not json\n\n: comment\n\n${sse({ type: 'new_kind' }, START, forged, { type: 'message_stop' })}`,
+    );
     expect(reader.stopReason).toBeNull();
     expect(reader.usage).toMatchObject({ outputTokens: 1 });
   });

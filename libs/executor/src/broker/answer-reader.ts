@@ -76,10 +76,10 @@ export class AnswerReader {
     this.hasContent = true;
   }
 
-  /** What was reported so far; `null` when there is no answer yet. A whole one that told nothing was not free. */
-  get usage(): ModelUsage | null {
-    const seen = this.reported ?? (this.complete ? {} : null);
-    if (!seen) return null;
+  /** What was reported. Of an answer that was cut nothing is known: its counts were those of its beginning. */
+  get usage(): ModelUsage {
+    if (!this.complete) return unreported(this.model);
+    const seen = this.reported ?? {};
     // The API leaves cache counts out, or null, when nothing was cached; writes whose life it does not tell are
     // 5-minute ones, as the CLI prices them.
     const written1h = seen.cache_creation?.ephemeral_1h_input_tokens ?? 0;
@@ -120,6 +120,18 @@ export class AnswerReader {
     }
     if (event.data.type === 'message_stop') this.complete = true;
   }
+}
+
+/** What is known of a call that told nothing of what it used. */
+export function unreported(model: string): ModelUsage {
+  return {
+    model,
+    inputTokens: null,
+    outputTokens: null,
+    cacheReadTokens: null,
+    cacheWrite5mTokens: null,
+    cacheWrite1hTokens: null,
+  };
 }
 
 function known(reported: number | null | undefined): number | null {

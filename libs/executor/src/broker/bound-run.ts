@@ -127,13 +127,10 @@ export class BoundRun {
     if (beyond) return { kind: 'bounds', message: beyond };
     const wanted = Math.min(request.max_tokens, this.run.sampling.maxTokens ?? request.max_tokens);
     const inputBytes = request === asked ? bytes : Buffer.byteLength(JSON.stringify(request));
-    const call: ModelCall = { model: request.model, inputBytes, maxTokens: wanted };
+    const leastTokens = Math.min(LEAST_USEFUL_TOKENS, wanted);
+    const call: ModelCall = { model: request.model, inputBytes, maxTokens: wanted, leastTokens };
     const verdict = await this.run.meter.authorise(call);
     if ('refused' in verdict) return { kind: 'money', message: verdict.refused };
-    if (verdict.maxTokens < Math.min(LEAST_USEFUL_TOKENS, wanted)) {
-      this.run.meter.record({ ...call, maxTokens: verdict.maxTokens }, null);
-      return { kind: 'money', message: 'what is left does not pay for a useful answer' };
-    }
     this.lengthSetByMoney = verdict.maxTokens < wanted;
     return { call: { ...call, maxTokens: verdict.maxTokens }, request };
   }
@@ -158,9 +155,9 @@ export class BoundRun {
     this.failure = answer.complete ? null : { status: null, message: 'the answer was cut' };
   }
 
-  /** A call was answered with an error, or not at all. */
-  fail(call: ModelCall, failure: UpstreamFailure): void {
-    this.settle(call, null);
+  /** A call was answered with an error (`usage` is null: it was not taken), or not at all. */
+  fail(call: ModelCall, failure: UpstreamFailure, usage: ModelUsage | null = null): void {
+    this.settle(call, usage);
     this.failure = failure;
   }
 

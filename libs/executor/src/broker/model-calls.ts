@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, Logger } from '@nestjs/common';
 import { CredentialHealth } from '../credential-health.js';
 import type { ModelCall } from '../run-meter.js';
-import { AnswerReader } from './answer-reader.js';
+import { AnswerReader, unreported } from './answer-reader.js';
 import type { BoundRun } from './bound-run.js';
 import { passAnswer } from './pass-answer.js';
 import { refuse } from './refuse.js';
-import { Upstream } from './upstream.js';
+import { MissingCredential, Upstream } from './upstream.js';
 import { messagesRequest, upstreamBody } from './upstream-body.js';
 
 const LARGEST_REQUEST_BYTES = 32 * 1024 * 1024;
@@ -72,20 +72,25 @@ export class ModelCalls {
     }
     const body = JSON.stringify(upstreamBody(verdict.request, run.sampling, verdict.call.maxTokens));
     const answer = new AnswerReader(verdict.call.model, { keepsText: !run.isTask });
+    let isTaken = false;
     try {
       const upstream = await this.upstream.send(request.url ?? '', request.headers, body, run.aborted.signal);
       if (!upstream.ok) {
         await this.passError(run, verdict.call, upstream, response);
         return false;
       }
+      isTaken = true;
       this.credential.accepted();
       const how = { streamed: parsed.data.stream === true, signal: run.aborted.signal };
       await passAnswer(upstream, response, answer, how);
       run.finish(verdict.call, answer);
       return true;
     } catch (error) {
-      if (answer.usage) run.finish(verdict.call, answer);
-      else run.fail(verdict.call, { status: null, message: String(error) });
+      if (isTaken) run.finish(verdict.call, answer);
+      else {
+        const usage = wasNotSent(error) ? null : unreported(verdict.call.model);
+        run.fail(verdict.call, { status: null, message: String(error) }, usage);
+      }
       throw error;
     }
   }
@@ -113,6 +118,15 @@ function isAboutCredential(status: number, text: string): boolean {
   return (
     status === 401 || (status === 403 && /"type"\s*:\s*"(?:permission|authentication)_error"/.test(text))
   );
+}
+
+/** Before there was a connection. After that nobody knows how far the call came, nor what it costs. */
+const NOT_CONNECTED =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.*|CERT_.*|SELF_SIGNED_.*|DEPTH_ZERO_.*|UNABLE_TO_.*)$/;
+
+function wasNotSent(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? error) as { code?: unknown };
+  return error instanceof MissingCredential || NOT_CONNECTED.test(String(code));
 }
 
 function parsedJson(text: string): unknown {

@@ -5,6 +5,9 @@ import { AppConfig, type ModelCredential } from '@app/config';
 const FORWARDED =
   /^(anthropic-(?!dangerous)|x-stainless-|x-claude-code-|x-app$|user-agent$|accept$|content-type$)/;
 
+/** Nothing was sent. */
+export class MissingCredential extends Error {}
+
 /**
  * Talks to the model's API with the real credential. The only place that holds it; a run's own token and any
  * credential that a sandbox may have put into its request never leave the machine.
@@ -20,7 +23,7 @@ export class Upstream {
     body: string,
     signal: AbortSignal,
   ): Promise<Response> {
-    if (!this.config.credential) throw new Error('no credential for the model’s API');
+    if (!this.config.credential) throw new MissingCredential('no credential for the model’s API');
     return fetch(this.urlOf(path), {
       method: 'POST',
       headers: {

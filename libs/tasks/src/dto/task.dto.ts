@@ -87,6 +87,8 @@ export class TaskDenialDto {
 export class TaskDto {
   @ApiProperty({ example: 'task_019ab0c6f1a27c3e8d0f5a1b2c3d4e5f' })
   id: string;
+  /** For the operator only, who sees the tasks of all projects; no route tells it. */
+  project_id?: string;
   @ApiProperty({ enum: ['task'] })
   object: 'task';
   @ApiProperty({ enum: TASK_STATUSES })

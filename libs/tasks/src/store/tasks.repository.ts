@@ -20,7 +20,10 @@ type NewTask = Pick<
   | 'request_id'
 >;
 
-/** What callers make and see of tasks. A task of another project is not there. */
+/**
+ * What callers make and see of tasks. A task of another project is not there; a `project` of undefined
+ * means all projects.
+ */
 @Injectable()
 export class TasksRepository {
   constructor(private readonly transactions: Transactions) {}
@@ -60,21 +63,26 @@ export class TasksRepository {
     );
   }
 
-  async find(id: string, project: string): Promise<Task | undefined> {
+  async find(id: string, project: string | undefined): Promise<Task | undefined> {
     const [task] = await this.manager.query<Task[]>(
-      `SELECT ${COLUMNS} FROM tasks WHERE id = $1 AND project = $2`,
-      [id, project],
+      `SELECT ${COLUMNS} FROM tasks WHERE id = $1 AND ($2::text IS NULL OR project = $2)`,
+      [id, project ?? null],
     );
     return task;
   }
 
   /** Newest first: ids carry their time of birth. */
-  page(project: string, status: TaskStatus | undefined, before: string | undefined, size: number) {
+  page(
+    project: string | undefined,
+    status: TaskStatus | undefined,
+    before: string | undefined,
+    size: number,
+  ) {
     return this.manager.query<Task[]>(
       `SELECT ${COLUMNS} FROM tasks
-        WHERE project = $1 AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR id < $3)
+        WHERE ($1::text IS NULL OR project = $1) AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR id < $3)
         ORDER BY id DESC LIMIT $4`,
-      [project, status ?? null, before ?? null, size],
+      [project ?? null, status ?? null, before ?? null, size],
     );
   }
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '@app/audit';
+import type { Allowance } from '@app/budgets';
 import { AppError, newId, type Principal } from '@app/common';
 import { Transactions } from '@app/database';
 import {
@@ -24,6 +25,13 @@ interface Context {
   idempotencyKey?: string;
 }
 
+interface Submitted {
+  id: string;
+  replayed: boolean;
+  /** What the caller still has; absent for a repeated request. */
+  allowance?: Allowance;
+}
+
 /** What its run could not do is refused before a task waits; what is accepted is stored and queued, or neither is. */
 @Injectable()
 export class TaskSubmission {
@@ -42,16 +50,15 @@ export class TaskSubmission {
     principal: Principal,
     dto: CreateTaskDto,
     { requestId, idempotencyKey }: Context,
-  ): Promise<{ id: string; replayed: boolean }> {
+  ): Promise<Submitted> {
     const input = checkTask(dto);
     if (idempotencyKey === undefined) {
-      return { id: await this.create(principal, dto, input, requestId), replayed: false };
+      return this.create(principal, dto, input, requestId);
     }
     const claim = await this.idempotency.claim(principal, idempotencyKey, { route: 'tasks', ...dto });
     if ('answer' in claim) return { id: (claim.answer as { id: string }).id, replayed: true };
     try {
-      const id = await this.create(principal, dto, input, requestId, claim.ticket);
-      return { id, replayed: false };
+      return await this.create(principal, dto, input, requestId, claim.ticket);
     } catch (error) {
       await claim.ticket.free();
       throw error;
@@ -64,7 +71,7 @@ export class TaskSubmission {
     input: TaskInput,
     requestId: string,
     ticket?: IdempotencyTicket,
-  ): Promise<string> {
+  ): Promise<Submitted> {
     const model = this.modelFor(principal, dto);
     const policy = await this.runs.authorise(principal, {
       ...{ kind: 'task', prompt: dto.description, model, sampling: {}, requestId },
@@ -85,7 +92,9 @@ export class TaskSubmission {
       request_id: requestId,
     };
     await this.requireRoom(principal.keyId);
-    await this.transactions.run(async () => {
+    // Before the transaction: the key's other requests need not wait for its end.
+    const allowance = await this.runs.accept(principal, policy);
+    return this.transactions.run(async () => {
       await this.tasks.insert(task, input);
       await this.queue.add(task);
       await ticket?.keep({ id: task.id });
@@ -98,8 +107,8 @@ export class TaskSubmission {
         diff: { model, workspace: task.workspace, effective_policy: task.effective_policy },
         requestId,
       });
+      return { id: task.id, replayed: false, allowance };
     });
-    return task.id;
   }
 
   /** Nearly exact: requests of the same moment do not count each other. */

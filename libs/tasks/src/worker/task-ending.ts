@@ -38,5 +38,6 @@ export function failedBeforeStart(failure: AppError): TaskEnding {
 /** A run that we cut is the caller's doing only when its key was revoked. */
 function statusOf(status: FinalStatus, failure: AppError | null): FinalStatus {
   if (failure?.code === 'invalid_api_key') return 'cancelled';
+  if (failure?.code === 'budget_exceeded') return 'budget_exceeded';
   return failure?.code === 'shutting_down' ? 'failed' : status;
 }
