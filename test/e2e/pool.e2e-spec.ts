@@ -401,6 +401,19 @@ describe('the pool of processes, with the real CLI', () => {
     expect(await gone(mine, 2_000)).toEqual([]);
   });
 
+  it('a run that is cancelled while it waits for a new process does not wait for it', async () => {
+    const timed = async (model: string, signal: AbortSignal) => {
+      const startedAt = performance.now();
+      const { outcome } = await run({ model, recycleFor: 'key_gone' }, { signal });
+      return { status: outcome.status, ms: performance.now() - startedAt };
+    };
+    const whole = await timed('claude-sonnet-4-5', new AbortController().signal);
+    const cancelled = await timed('claude-opus-4-5', AbortSignal.abort());
+    expect([whole.status, cancelled.status]).toEqual(['succeeded', 'cancelled']);
+    expect(cancelled.ms).toBeLessThan(whole.ms / 2);
+    expect(standIn.journal).toHaveLength(1);
+  });
+
   it('a cancelled and a late run end in time, and take their process with them', async () => {
     for (const how of ['cancelled', 'timed_out'] as const) {
       await run({ recycleFor: `key_${how}` });

@@ -43,7 +43,7 @@ export class ClaudeCliExecutor extends CliExecutor {
     const deadline = AbortSignal.timeout(spec.limits.deadlineMs);
     const stop = AbortSignal.any([signal, deadline]);
     let attempt = new CliAttempt(spec, stop);
-    const pooled = this.poolFor(spec);
+    const pooled = this.poolFor(spec, stop);
     yield* attempt.events(pooled ?? ((trail) => this.cold.start(spec, trail)));
     for (let times = 0; pooled && times < RESCUES && attempt.isLost && !stop.aborted; times += 1) {
       this.tellOfRescue(spec, attempt);
@@ -58,8 +58,8 @@ export class ClaudeCliExecutor extends CliExecutor {
     yield { type: 'ended', outcome };
   }
 
-  private poolFor(spec: RunSpec): StartSession | undefined {
-    if (this.pooled.canServe(spec)) return () => this.pooled.start(spec);
+  private poolFor(spec: RunSpec, stop: AbortSignal): StartSession | undefined {
+    if (this.pooled.canServe(spec)) return () => this.pooled.start(spec, stop);
     if (spec.agentic?.reserved) return (trail) => this.tasks.start(spec, trail);
     return undefined;
   }

@@ -29,13 +29,14 @@ export class PooledSessions {
     return !this.isMarked || !history?.some(({ role }) => role === 'assistant');
   }
 
-  /** Rejects when there is no process to be had. */
-  async start(spec: RunSpec): Promise<CliSession> {
-    const claim = await this.pool.claim(
-      this.textKind(spec.model),
-      this.isMarked ? undefined : spec.recycleFor,
-    );
-    return this.atWork(spec, claim);
+  /** Rejects when there is no process to be had. Undefined = the run was stopped while it waited for one. */
+  async start(spec: RunSpec, stop: AbortSignal): Promise<CliSession | undefined> {
+    const owner = this.isMarked ? undefined : spec.recycleFor;
+    const claiming = this.pool.claim(this.textKind(spec.model), owner);
+    const claim = await Promise.race([claiming, aborted(stop)]);
+    if (claim) return this.atWork(spec, claim);
+    void discardLate(claiming);
+    return undefined;
   }
 
   /** A run has left its process, and starts anew elsewhere. */
@@ -66,5 +67,20 @@ export class PooledSessions {
 
   private get isMarked(): boolean {
     return this.config.credential?.kind === 'oauth_token';
+  }
+}
+
+function aborted(stop: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    stop.addEventListener('abort', () => resolve(undefined), { once: true });
+    if (stop.aborted) resolve(undefined);
+  });
+}
+
+async function discardLate(claiming: Promise<Claim>): Promise<void> {
+  try {
+    await (await claiming).discard();
+  } catch {
+    // There was none to be had.
   }
 }
