@@ -59,7 +59,7 @@ async function bareProcess(url: string) {
     },
     end: async () => {
       messages.close();
-      await rm(home, { recursive: true, force: true });
+      await rm(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     },
   };
 }
@@ -93,12 +93,7 @@ describe('processes that are there before the run', () => {
       reset: [],
       ours: [],
       'ours with system': [],
-      'ours with history': [],
     };
-    const messages = [
-      { role: 'user', content: 'I am Ada' },
-      { role: 'assistant', content: 'Hello Ada' },
-    ];
     for (let round = 0; round < ROUNDS; round += 1) {
       took.bare!.push(await bare.turn());
       took.reset!.push(await bare.reset());
@@ -108,7 +103,6 @@ describe('processes that are there before the run', () => {
       took['ours with system']!.push(await complete(keys[0]!, { system: `You are number ${round}.` }));
       await sleep(15);
     }
-    void messages;
     await bare.end();
     const ofLate = (times: number[]) => percentiles(times.slice(20));
     console.log(
