@@ -102,7 +102,7 @@ export class BudgetsService {
   async grant(principal: Principal, id: string, input: GrantInput): Promise<Budget> {
     return this.transactions.run(async () => {
       const budget = (await this.budgets.lock(id, reachOf(principal))) ?? refuse();
-      const amount = grantOf(input, budget.unit);
+      const amount = grantOf(input, budget);
       const grant = { id: newId('grant'), budget: id, amount, reason: input.reason, by: principal.keyId };
       await this.budgets.grant(grant);
       const diff = { grant: grant.id, amount: amountOf(budget.unit, amount), reason: input.reason ?? null };
