@@ -18,4 +18,4 @@ export {
   reachOf,
   type Scope,
 } from './principal.js';
-export { requireAtMost, requireModel, requireScope } from './request-checks.js';
+export { requireAtMost, requireInstallation, requireModel, requireScope } from './request-checks.js';

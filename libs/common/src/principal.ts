@@ -10,7 +10,10 @@ export const INFERENCE_SCOPES = [
 export const ADMIN_SCOPES = [
   'keys:read',
   'keys:write',
+  'projects:read',
+  'projects:write',
   'tiers:read',
+  'tiers:write',
   'audit:read',
   'budgets:read',
   'budgets:write',

@@ -15,6 +15,10 @@ export abstract class AppConfig {
   readonly host: string;
   /** Of web pages, beside our own, that may open a socket. */
   readonly allowedOrigins: string[];
+  /** Requests of one address to routes that need no key. */
+  readonly unauthenticatedPerMinute: number;
+  /** Keys of one address that do not work. */
+  readonly failedKeysPerMinute: number;
   readonly home: string;
   /** An external Postgres; absent = the embedded one. */
   readonly databaseUrl?: string;

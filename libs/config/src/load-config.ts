@@ -25,6 +25,8 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
     port: overrides.port ?? values.PORT,
     host: overrides.host ?? values.HOST,
     allowedOrigins: values.ALLOWED_ORIGINS,
+    unauthenticatedPerMinute: values.UNAUTHENTICATED_PER_MINUTE,
+    failedKeysPerMinute: values.FAILED_KEYS_PER_MINUTE,
     home,
     databaseUrl: values.DATABASE_URL,
     role: values.ROLE,

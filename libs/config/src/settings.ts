@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 const number = () => z.coerce.number('must be a number').int('must be a whole number');
 const port = number().min(0).max(65_535);
+const perMinute = number().min(1).max(1_000_000_000);
 /** What an HTTP header can carry: a line break or a `…` that was pasted along would fail every run. */
 const headerSafe = z
   .string()
@@ -38,6 +39,8 @@ export const SETTINGS = {
     secret: true,
   },
   ALLOWED_ORIGINS: { schema: origins.default([]), secret: false },
+  UNAUTHENTICATED_PER_MINUTE: { schema: perMinute.default(120), secret: false },
+  FAILED_KEYS_PER_MINUTE: { schema: perMinute.default(20), secret: false },
   ROLE: { schema: z.enum(['all', 'api', 'worker']).default('all'), secret: false },
   BLOB_DIR: { schema: z.string().min(1).transform(expandHome).optional(), secret: false },
   KEY_PEPPER: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
