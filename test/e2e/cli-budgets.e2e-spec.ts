@@ -36,6 +36,7 @@ describe('claude-api budgets, as its user runs it', () => {
     await cli('--version'); // builds when the build is stale
     const created = await cli('keys', 'create', '--project-id', 'shop', '--profile', 'pro', '--json');
     key = JSON.parse(created.stdout);
+    await cli('keys', 'create', '--project-id', 'bank');
   }, 240_000);
   afterAll(async () => {
     await cleanUp(home, []);
@@ -75,7 +76,7 @@ describe('claude-api budgets, as its user runs it', () => {
   });
 
   it('takes any amount that the API takes', async () => {
-    const set = (...limit: string[]) => json('set', '--project', 'shop', '--period', 'day', ...limit);
+    const set = (...limit: string[]) => json('set', '--project', 'bank', '--period', 'day', ...limit);
     const most = String(Number.MAX_SAFE_INTEGER);
     expect((await set('--limit-usd', '1000000000')).limit).toBe(1_000_000_000);
     expect((await set('--limit-usd', '0.000000001')).limit).toBe(1e-9);
@@ -91,7 +92,7 @@ describe('claude-api budgets, as its user runs it', () => {
     ['no limit', [...ofShop, '--period', 'day'], 'one of --limit-usd, --limit-tokens'],
     ['two limits', [...ofShop, '--limit-usd', '1', '--limit-tokens', '1', '--period', 'day'], 'one of'],
     ['no period', [...ofShop, '--limit-usd', '1'], '--period is needed'],
-    ['a bad period', [...ofShop, '--limit-usd', '1', '--period', 'year'], '--period'],
+    ['a bad period', [...ofShop, '--limit-usd', '1', '--period', 'year'], 'period must be one of day, week'],
     ['a negative limit', [...ofShop, '--limit-usd=-1', '--period', 'day'], '--limit-usd must be a number'],
     ['too many dollars', [...ofShop, '--limit-usd', '1000000001', '--period', 'day'], '--limit-usd must be'],
     ['a part of a token', [...ofShop, '--limit-tokens', '1.5', '--period', 'day'], '--limit-tokens must be'],
@@ -116,7 +117,7 @@ describe('claude-api budgets, as its user runs it', () => {
     ['a grant that gives nothing', ['--amount', '0'], 'amount must be'],
     ['a reason of two lines', ['--amount', '1', '--reason', 'a\nb'], 'reason must be'],
   ])('ends with 2 for %s', async (_, args, message) => {
-    const { id } = await json('set', '--project', 'shop', '--limit-tokens', '5', '--period', 'week');
+    const { id } = await json('set', '--project', 'bank', '--limit-tokens', '5', '--period', 'week');
     const { code, stdout } = await budgets('grant', id, ...args, '--json');
     const [, param] = /^(\w+)/.exec(message)!;
     expect({ code, body: JSON.parse(stdout) }).toMatchObject({
