@@ -13,6 +13,7 @@ import { ProjectsCommand } from './commands/projects.command.js';
 import { ServeCommand } from './commands/serve.command.js';
 import { TasksCommand } from './commands/tasks.command.js';
 import { TiersCommand } from './commands/tiers.command.js';
+import { UsageCommand } from './commands/usage.command.js';
 import { Terminal } from './terminal.js';
 
 const COMMANDS = [
@@ -24,6 +25,7 @@ const COMMANDS = [
   ...TiersCommand.registerWithSubCommands(),
   ...BudgetsCommand.registerWithSubCommands(),
   ...PolicyCommand.registerWithSubCommands(),
+  ...UsageCommand.registerWithSubCommands(),
   ...AuditCommand.registerWithSubCommands(),
   HealthCommand,
   DoctorCommand,

@@ -77,6 +77,11 @@ export class BudgetsService {
     return paged(principal, input, ({ id }) => id, this.budgets.page.bind(this.budgets));
   }
 
+  /** Those that the runs of this key are held to: its own and its project's. */
+  async of({ project, keyId }: Principal): Promise<Budget[]> {
+    return this.budgets.inForce(project, keyId);
+  }
+
   /** What runs that are under way hold now. */
   async holds(principal: Principal, input: PageInput = {}): Promise<Page<RunHold>> {
     return paged(principal, input, ({ runId }) => runId, this.budgets.holds.bind(this.budgets));

@@ -16,3 +16,10 @@ export {
   RunLedger,
   type RunOpening,
 } from './run-ledger.repository.js';
+export { UsageDto } from './usage/dto/usage.dto.js';
+export type { UsageGroup, UsageQuestion } from './usage/usage-question.js';
+export { Usage } from './usage/usage.service.js';
+export { UsageExport, type UsageExportRequest } from './usage/usage-export.service.js';
+export { UsageModule } from './usage/usage.module.js';
+export { UsageRollups } from './usage/usage-rollups.service.js';
+export { LedgerRetention } from './usage/ledger-retention.service.js';

@@ -14,6 +14,7 @@ export const ADMIN_SCOPES = [
   'projects:write',
   'tiers:read',
   'tiers:write',
+  'usage:read',
   'audit:read',
   'budgets:read',
   'budgets:write',

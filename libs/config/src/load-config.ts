@@ -33,6 +33,9 @@ export function loadConfig(overrides: ConfigOverrides = {}, env: Environment = p
     keyPepper: values.KEY_PEPPER ?? keptSecret(home, 'key-pepper'),
     auditKey: values.AUDIT_KEY ?? keptSecret(home, 'audit-key'),
     auditRetentionDays: values.AUDIT_RETENTION_DAYS,
+    ledgerRetentionDays: values.LEDGER_RETENTION_DAYS,
+    taskEventsRetentionDays: values.TASK_EVENTS_RETENTION_DAYS,
+    artifactsRetentionDays: values.ARTIFACTS_RETENTION_DAYS,
     // An api and a worker of one home are two: what one of them left is not the other's to clear.
     instanceId: values.ROLE === 'all' ? instanceId : `${instanceId}-${values.ROLE}`,
     blobDir: values.BLOB_DIR ?? defaultBlobDir(home, instanceId),

@@ -46,6 +46,9 @@ export const SETTINGS = {
   KEY_PEPPER: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
   AUDIT_KEY: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
   AUDIT_RETENTION_DAYS: { schema: number().min(30).max(36_500).default(400), secret: false },
+  LEDGER_RETENTION_DAYS: { schema: number().min(30).max(36_500).default(400), secret: false },
+  TASK_EVENTS_RETENTION_DAYS: { schema: number().min(1).max(36_500).default(30), secret: false },
+  ARTIFACTS_RETENTION_DAYS: { schema: number().min(1).max(36_500).default(7), secret: false },
   MAX_RUNS: {
     schema: number()
       .min(1)
