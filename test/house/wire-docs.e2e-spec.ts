@@ -109,7 +109,7 @@ describe('the page of the wire', () => {
       const like = lasting(frame);
       const isIt = (told: any) =>
         client.frames.indexOf(told) >= seen && isDeepStrictEqual(lasting(told), like);
-      const found = await client.until(isIt, 15_000).catch(() => undefined);
+      const found = await client.until(isIt, 30_000).catch(() => undefined);
       // Told by what came of this type instead.
       if (!found)
         expect({
