@@ -36,6 +36,8 @@ const lasting = (frame: unknown): unknown =>
   JSON.parse(
     JSON.stringify(frame, (_, value) => (typeof value === 'number' ? 0 : value))
       .replaceAll(/\b(task|run|req|art|toolu)_[0-9a-f]+/g, '$1_…')
+      // Whichever comes first tells of a call: what the model said, or what the CLI made of it.
+      .replaceAll('"/workspace/', '"')
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'a time'),
   );
 
