@@ -109,7 +109,7 @@ await app.close();
 process.exit(0);
 
 async function open(instance) {
-  const { Transactions } = await import('../../dist/libs/database/src/index.js');
+  const { Transactions } = await built('database');
   const sql = 'SELECT count(*)::int AS n FROM runs WHERE outcome IS NULL AND instance = $1';
   return (await app.get(Transactions).manager.query(sql, [instance]))[0].n;
 }
