@@ -21,10 +21,11 @@ export function asAppError(exception: unknown): AppError {
   });
 }
 
-/** Only what the caller is not told is worth a line. */
+/** Only what the caller is not told is worth a line; what they are told may quote them. */
 export function logProblem(logger: Logger, problem: AppError, requestId: string): void {
   if (problem.cause === undefined) return;
-  const entry = { msg: problem.message, request_id: requestId, code: problem.code, err: problem.cause };
+  const msg = problem.status >= 500 ? problem.message : 'a request was refused';
+  const entry = { msg, request_id: requestId, code: problem.code, err: problem.cause };
   if (problem.code === 'internal_error') logger.error(entry);
   else if (problem.status >= 500) logger.warn(entry);
   else logger.debug(entry);
