@@ -206,7 +206,7 @@ describe('keys that are revoked while 20 tasks run on two servers', () => {
       ['tasks', 'created_at'],
     ]) {
       const late = await fleet.rows(
-        `SELECT w.id, ${at} - revoked_at AS late FROM ${table} w JOIN api_keys k ON k.id = key_id WHERE ${at} > revoked_at`,
+        `SELECT w.id, w.${at} - revoked_at AS late FROM ${table} w JOIN api_keys k ON k.id = key_id WHERE w.${at} > revoked_at`,
       );
       expect(late).toEqual([]);
     }

@@ -14,7 +14,9 @@ export function asAppError(exception: unknown): AppError {
   if (exception instanceof AppError) return exception;
   if (exception instanceof HttpException) {
     const known = FRAMEWORK_ERRORS[exception.getStatus()];
-    if (known) return new AppError(...known, { cause: exception });
+    // Of an unknown route it says the address only, and addresses hold mistakes.
+    const cause = exception.getStatus() === 404 ? undefined : exception;
+    if (known) return new AppError(...known, { cause });
   }
   return new AppError('internal_error', 'something went wrong on our side; quote the request id', {
     cause: exception ?? new Error('nothing was thrown'),
