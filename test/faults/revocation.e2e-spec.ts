@@ -172,6 +172,11 @@ describe('keys that are revoked while 20 tasks run on two servers', () => {
     );
     firing = false;
     await Promise.all(fires);
+    await until(
+      'all tasks have ended',
+      () => fleet.rows(`SELECT 1 FROM tasks WHERE project = 'doomed' AND finished_at IS NULL`),
+      (open) => open.length === 0,
+    );
   }
   const after = () => hammered.filter(({ sentAt }) => sentAt > answeredAt);
 
@@ -193,7 +198,9 @@ describe('keys that are revoked while 20 tasks run on two servers', () => {
   });
 
   it('all their processes are gone and their sockets closed within 2 s of the answer', () => {
-    console.log(`${boxes.length} processes were gone ${Math.round(goneAfterMs)} ms after the answer`);
+    process.stdout.write(
+      `${boxes.length} processes were gone ${Math.round(goneAfterMs)} ms after the answer\n`,
+    );
     expect(goneAfterMs).toBeLessThanOrEqual(WITHIN_MS);
     expect(sockets.map(({ closed }) => closed?.code)).toEqual(sockets.map(() => 4403));
   });
@@ -201,23 +208,18 @@ describe('keys that are revoked while 20 tasks run on two servers', () => {
   it('none was admitted afterwards, by either server', async () => {
     expect(hammered.filter(({ status }) => status !== 401).length).toBeGreaterThan(10);
     expect(new Set(after().map(({ status }) => status))).toEqual(new Set([401]));
-    for (const [table, at] of [
-      ['runs', 'started_at'],
-      ['tasks', 'created_at'],
-    ]) {
-      const late = await fleet.rows(
-        `SELECT w.id, w.${at} - revoked_at AS late FROM ${table} w JOIN api_keys k ON k.id = key_id WHERE w.${at} > revoked_at`,
-      );
-      expect(late).toEqual([]);
-    }
+    const started = await fleet.rows(
+      'SELECT r.id FROM runs r JOIN api_keys k ON k.id = key_id WHERE started_at > revoked_at',
+    );
+    expect(started).toEqual([]);
+    // One that was on its way may still be taken into the queue, and ends there.
+    const taken = await fleet.rows(
+      `SELECT run_id, status FROM tasks t JOIN api_keys k ON k.id = key_id WHERE t.created_at > revoked_at`,
+    );
+    expect(taken.filter(({ run_id: run, status }) => run || status !== 'cancelled')).toEqual([]);
   });
 
   it('every run and every task, those that waited too, has exactly one outcome', async () => {
-    await until(
-      'all tasks have ended',
-      () => fleet.rows(`SELECT 1 FROM tasks WHERE project = 'doomed' AND finished_at IS NULL`),
-      (open) => open.length === 0,
-    );
     const runs = await fleet.rows(
       `SELECT kind, outcome, error_code, count(*)::int FROM runs WHERE key_id = ANY($1) GROUP BY 1, 2, 3 ORDER BY 1`,
       [idsOf(doomed)],

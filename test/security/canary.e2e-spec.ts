@@ -295,7 +295,10 @@ describe('canaries in every route, error and crash', () => {
     expect(await status(ask('POST', `/v1/tasks/${task.id}/cancel`, { as: user, body: {} }))).toBe(409);
     await StreamClient.refused(service.url, `/v1/streams?api_key=${user}&stray=${say('stray')}`);
     const stranger = await StreamClient.open(service.url);
-    stranger.send({ type: 'auth', api_key: issued(`cc_sk_${'B'.repeat(12)}_${new Canary('stranger').text}`) });
+    stranger.send({
+      type: 'auth',
+      api_key: issued(`cc_sk_${'B'.repeat(12)}_${new Canary('stranger').text}`),
+    });
     await stranger.end();
     answers.push(JSON.stringify(stranger.frames));
     const asked = [1, 2, 3].map(() => complete({ system: undefined }, { as: free.body.key }));
