@@ -214,7 +214,7 @@ describe('keys that are revoked while 20 tasks run on two servers', () => {
     expect(started).toEqual([]);
     // One that was on its way may still be taken into the queue, and ends there.
     const taken = await fleet.rows(
-      `SELECT run_id, status FROM tasks t JOIN api_keys k ON k.id = key_id WHERE t.created_at > revoked_at`,
+      `SELECT t.run_id, t.status FROM tasks t JOIN api_keys k ON k.id = key_id WHERE t.created_at > revoked_at`,
     );
     expect(taken.filter(({ run_id: run, status }) => run || status !== 'cancelled')).toEqual([]);
   });
