@@ -1,7 +1,7 @@
-import { crc32 } from 'node:zlib';
 import { AuthFailures } from '../../libs/auth/src/auth-failures.js';
 import { mintKey } from '../../libs/auth/src/key-format.js';
 import { Bootstrap, KeysService, operatorPrincipal } from '@app/auth';
+import { withChecksum } from '../support/forged-key.js';
 import { startTestService, type TestService } from '../support/test-service.js';
 
 describe('refused keys in the audit', () => {
@@ -87,14 +87,7 @@ describe('refused keys in the audit', () => {
   });
 });
 
-const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-
 /** What somebody sends who knows a kid and tries secrets: well-formed, with the right checksum. */
 function forged(key: string): string {
-  const body = key.slice(0, 19) + mintKey('inference').key.slice(19, 62);
-  let checksum = '';
-  for (let rest = crc32(body); checksum.length < 6; rest = Math.floor(rest / 62)) {
-    checksum = DIGITS[rest % 62] + checksum;
-  }
-  return body + checksum;
+  return withChecksum(key.slice(0, 19) + mintKey('inference').key.slice(19, 62));
 }

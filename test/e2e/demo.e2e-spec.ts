@@ -109,6 +109,7 @@ describe('serve --demo', () => {
         page.context().waitForEvent('page'),
         page.getByRole('link', { name: 'try it' }).click(),
       ]);
+      await opened.waitForLoadState();
       await opened.getByLabel('API key').fill(key);
       await opened.getByLabel('API key').press('Enter');
       await opened.getByText('Connected · project demo').waitFor();

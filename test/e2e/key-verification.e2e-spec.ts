@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { operatorPrincipal } from '@app/auth';
-import { Notifications } from '@app/database';
+import { KeyEpochs, operatorPrincipal } from '@app/auth';
+import { Notifications, Transactions } from '@app/database';
+import { TierBook, Tiers } from '@app/permissions';
 import { mintKey } from '../../libs/auth/src/key-format.js';
 import { KeysRepository } from '../../libs/auth/src/keys.repository.js';
 import { type AuthProcess, startAuthProcess } from '../support/auth-process.js';
@@ -149,6 +150,26 @@ describe('verifying a key', () => {
     expect(heard.mock.calls.filter(([change]) => change.kind === 'revoked')).toEqual([
       [{ keyId: made.id, kind: 'revoked' }],
     ]);
+  });
+
+  it('knows a key no sooner than its tier, also where no notification arrives', async () => {
+    const deaf = await startOther(database.url, (builder) =>
+      builder
+        .overrideProvider(Notifications)
+        .useValue({ listen: () => undefined, onReconnect: () => undefined, notify: async () => undefined }),
+    );
+    const rate = () => deaf.app.get(Tiers, { strict: false }).get('pro').requestsPerMinute;
+    const { key } = await newKey();
+    for (const changed of [7, 8, 9]) {
+      await here.app.get(Transactions).run(async () => {
+        const book = here.app.get(TierBook, { strict: false });
+        await book.set(operator, 'pro', { requestsPerMinute: changed });
+        await here.app.get(KeyEpochs).raise({ tier: 'pro' });
+      });
+      deaf.clock.move(121); // what it knew of the key is too old to be used
+      await deaf.verifier.verify(key);
+      expect(rate()).toBe(changed);
+    }
   });
 
   it('answers 503, never 401, while the database is away, known keys for 3 s more, and then heals', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Test } from '@nestjs/testing';
 import pg from 'pg';
 import { BudgetsModule, RunAccounts, type RunEnding, RunLedger, type RunOpening } from '@app/budgets';
-import { CommonModule, newId } from '@app/common';
+import { Clock, CommonModule, newId } from '@app/common';
 import { ConfigModule, loadConfig } from '@app/config';
 import { DatabaseModule, Transactions } from '@app/database';
 
@@ -28,11 +28,13 @@ export const ENDED: RunEnding = {
 };
 
 /** The part of a server that knows money, as one process of an installation has it, on ten connections of its own. */
-export async function startLedgerProcess(databaseUrl: string) {
+export async function startLedgerProcess(databaseUrl: string, clock?: Clock) {
   const home = mkdtempSync(join(tmpdir(), 'ledger-process-'));
   const config = loadConfig({}, { CLAUDE_API_HOME: home, DATABASE_URL: databaseUrl });
   const imports = [ConfigModule.of(config), CommonModule, DatabaseModule.forUrl(databaseUrl), BudgetsModule];
-  const app = await (await Test.createTestingModule({ imports }).compile()).init();
+  const builder = Test.createTestingModule({ imports });
+  if (clock) builder.overrideProvider(Clock).useValue(clock);
+  const app = await (await builder.compile()).init();
   const client = new pg.Pool({ connectionString: databaseUrl, max: 4 });
   // A connection that rests is lost with its server: the next query has another.
   client.on('error', () => undefined);

@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AuditModule } from '@app/audit';
-import { AuthGuard, AuthModule } from '@app/auth';
+import { AuthGuard, AuthModule, StrangersGuard } from '@app/auth';
 import { CommonModule } from '@app/common';
 import { CompletionsModule } from '@app/completions';
 import { type AppConfig, ConfigModule } from '@app/config';
@@ -37,6 +37,7 @@ export class AppModule {
         }),
       ],
       providers: [
+        { provide: APP_GUARD, useExisting: StrangersGuard },
         { provide: APP_GUARD, useExisting: AuthGuard },
         { provide: APP_GUARD, useExisting: PermissionsGuard },
       ],

@@ -9,9 +9,11 @@ import { DoctorCommand } from './commands/doctor.command.js';
 import { HealthCommand } from './commands/health.command.js';
 import { KeysCommand } from './commands/keys.command.js';
 import { PolicyCommand } from './commands/policy.command.js';
+import { ProjectsCommand } from './commands/projects.command.js';
 import { ServeCommand } from './commands/serve.command.js';
 import { TasksCommand } from './commands/tasks.command.js';
 import { TiersCommand } from './commands/tiers.command.js';
+import { UsageCommand } from './commands/usage.command.js';
 import { Terminal } from './terminal.js';
 
 const COMMANDS = [
@@ -19,9 +21,11 @@ const COMMANDS = [
   CompleteCommand,
   ...TasksCommand.registerWithSubCommands(),
   ...KeysCommand.registerWithSubCommands(),
+  ...ProjectsCommand.registerWithSubCommands(),
   ...TiersCommand.registerWithSubCommands(),
   ...BudgetsCommand.registerWithSubCommands(),
   ...PolicyCommand.registerWithSubCommands(),
+  ...UsageCommand.registerWithSubCommands(),
   ...AuditCommand.registerWithSubCommands(),
   HealthCommand,
   DoctorCommand,

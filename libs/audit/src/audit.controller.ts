@@ -1,15 +1,12 @@
-import { once } from 'node:events';
 import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { AppError, Caller, LONGEST_STALL_MS, type Principal, Requires } from '@app/common';
+import { AppError, Caller, download, type Principal, Requires } from '@app/common';
 import { AuditQuery } from './audit-query.service.js';
 import { AuditVerification } from './audit-verification.service.js';
 import { AuditPageDto, AuditVerdictDto } from './dto/audit.dto.js';
 import { AuditExportDto, AuditProjectDto, AuditQueryDto } from './dto/audit-query.dto.js';
 import { AuditExport } from './export/audit-export.service.js';
-
-const MEDIA_TYPES = { jsonl: 'application/jsonl; charset=utf-8', csv: 'text/csv; charset=utf-8' };
 
 @ApiTags('administration')
 @Controller('v1/admin/audit')
@@ -46,17 +43,9 @@ export class AuditController {
     @Query() { project, format = 'jsonl' }: AuditExportDto,
     @Res() response: Response,
   ): Promise<void> {
+    // What is refused is refused before the first byte.
     const pieces = await this.exports.start(principal, { project, format });
-    response.set({
-      'content-type': MEDIA_TYPES[format],
-      'content-disposition': `attachment; filename="audit.${format}"`,
-      'cache-control': 'no-store',
-    });
-    for await (const piece of pieces) {
-      if (response.destroyed) return;
-      if (!response.write(piece)) await drained(response);
-    }
-    response.end();
+    await download(response, { name: 'audit', format }, pieces);
   }
 
   @Post('verify')
@@ -76,13 +65,4 @@ export class AuditController {
     response.on('close', () => gone.abort(new AppError('request_timeout', 'nobody waits for the answer')));
     return AuditVerdictDto.from(await this.verification.verify(principal, { project, stop: gone.signal }));
   }
-}
-
-/** A reader that takes nothing for too long, or went away, ends the export. */
-async function drained(response: Response): Promise<void> {
-  const stalled = setTimeout(() => response.destroy(), LONGEST_STALL_MS);
-  const over = new AbortController();
-  await Promise.race(['drain', 'close'].map((event) => once(response, event, { signal: over.signal })));
-  clearTimeout(stalled);
-  over.abort();
 }

@@ -1,6 +1,7 @@
 import { ADMIN_SCOPES, INFERENCE_SCOPES, type KeyGrants, type Scope } from '@app/common';
 import { Column, Entity, JoinColumn, ManyToOne, OneToMany, PrimaryColumn, type Relation } from 'typeorm';
 import type { KeyKind } from './key-format.js';
+import { Project } from './project.entity.js';
 
 const SCOPES: Record<KeyKind, ReadonlySet<Scope>> = {
   inference: new Set(INFERENCE_SCOPES),
@@ -12,6 +13,7 @@ const SCOPES: Record<KeyKind, ReadonlySet<Scope>> = {
 export class ApiKey {
   @PrimaryColumn('text') id: string;
   @Column('text', { name: 'project_id' }) project: string;
+  @ManyToOne(() => Project) @JoinColumn({ name: 'project_id' }) home: Relation<Project>;
   @Column('text') name: string;
   @Column('text') tier: string;
   @Column('text') kind: KeyKind;
@@ -22,6 +24,8 @@ export class ApiKey {
   @Column('text') status: 'active' | 'revoked';
   /** +1 with every change; a run is admitted only with the current one. Only `KeysRepository.stamp` moves it. */
   @Column({ type: 'integer', insert: false, update: false }) epoch: number;
+  /** The installation's change that gave it this epoch; moves with it. */
+  @Column({ type: 'bigint', insert: false, update: false }) revision: string;
   @Column('timestamptz', { name: 'expires_at', nullable: true }) expiresAt: Date | null;
   @Column('text', { name: 'created_by' }) createdBy: string;
   @Column('timestamptz', { name: 'created_at' }) createdAt: Date;
@@ -37,6 +41,12 @@ export class ApiKey {
   get grants(): KeyGrants {
     const { agents, skills, models, requestsPerMinute } = this;
     return { agents, skills, models, requestsPerMinute };
+  }
+
+  /** When it stops to work, in milliseconds since 1970; -Infinity when it has, or when its project is disabled. */
+  get liveUntil(): number {
+    if (this.status === 'revoked' || this.home.disabledAt !== null) return -Infinity;
+    return this.expiresAt?.getTime() ?? Infinity;
   }
 
   /** The secret that was given out last; an older one may live beside it for a while. */

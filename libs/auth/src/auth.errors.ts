@@ -18,6 +18,15 @@ export function noSuchKey(): AppError {
   return new AppError('not_found', 'there is no such key');
 }
 
+/** Also the answer for a project that the caller does not manage. */
+export function noSuchProject(): AppError {
+  return new AppError('not_found', 'there is no such project');
+}
+
+export function projectDisabled(id: string): AppError {
+  return new AppError('conflict', `the project ${id} is disabled: enable it first`, { param: 'project_id' });
+}
+
 export function invalidInput(param: string, message: string): AppError {
   return new AppError('invalid_request', `${param} ${message}`, { param });
 }

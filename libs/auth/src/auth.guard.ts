@@ -31,7 +31,9 @@ export class AuthGuard implements CanActivate {
     }
     const request = context.switchToHttp().getRequest<IncomingMessage & RequestContext>();
     const presented = takePresentedKey(request);
-    if (!isPublic) request.principal = (await this.callers.identify(presented)).principal;
+    if (isPublic) return true;
+    const { principal } = await this.callers.identify(presented, request.socket.remoteAddress ?? '');
+    request.principal = principal;
     return true;
   }
 }

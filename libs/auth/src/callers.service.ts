@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { Principal } from '@app/common';
 import { AuthFailures } from './auth-failures.js';
 import { InvalidKey } from './auth.errors.js';
-import { kidOf } from './key-format.js';
 import { KeyVerifier } from './key-verifier.js';
+import { FailedKeys } from './strangers/failed-keys.js';
 
 /** Who showed a key that works, and what reads it anew for as long as they are connected. */
 export interface KnownCaller {
@@ -11,23 +11,39 @@ export interface KnownCaller {
   verify: () => Promise<Principal>;
 }
 
-/** Tells who shows a key, whichever door they came to, and counts the keys that do not work. */
+/**
+ * Tells who shows a key, whichever door they came to, and counts the keys that do not work. From an address of too
+ * many of these no key is hashed or looked up any more, but those that work here already are good as ever.
+ */
 @Injectable()
 export class Callers {
   constructor(
     private readonly verifier: KeyVerifier,
     private readonly failures: AuthFailures,
+    private readonly failed: FailedKeys,
   ) {}
 
-  /** Throws the one 401 for a key that is missing or does not work. */
-  async identify(presented: string | undefined): Promise<KnownCaller> {
+  /** Throws the one 401 for a key that is missing or does not work, and `rate_limited` after too many of them. */
+  async identify(presented: string | undefined, address: string): Promise<KnownCaller> {
+    const key = presented === undefined ? undefined : this.verifier.shown(presented);
+    const isKnown = key !== undefined && this.verifier.knows(key);
+    if (!isKnown) this.failed.count(address);
     try {
-      if (presented === undefined) throw new InvalidKey('missing');
-      const verify = this.verifier.verifier(presented);
-      return { principal: await verify(), verify };
+      if (!key) throw new InvalidKey(presented === undefined ? 'missing' : 'malformed');
+      const verify = () => this.verifier.verifyShown(key);
+      const principal = await verify();
+      if (!isKnown) this.failed.forgive(address);
+      return { principal, verify };
     } catch (error) {
-      if (error instanceof InvalidKey) this.failures.add(error.fault, presented && kidOf(presented));
+      if (error instanceof InvalidKey) this.failures.add(error.fault, key?.kid);
+      else if (!isKnown) this.failed.forgive(address);
       throw error;
     }
+  }
+
+  /** Whether this key worked here lately, without asking the database. */
+  knows(presented: string): boolean {
+    const key = this.verifier.shown(presented);
+    return key !== undefined && this.verifier.knows(key);
   }
 }

@@ -1,8 +1,10 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '@app/common';
 import { Notifications } from '@app/database';
+import { Tiers } from '@app/permissions';
 import { KeysRepository } from './keys.repository.js';
 
+/** `revoked`: it works no more, also because its project was disabled. */
 export interface KeyChange {
   keyId: string;
   kind: 'revoked' | 'changed';
@@ -13,7 +15,7 @@ const POLL_MS = 1_000;
 const STALE_MS = 3_000;
 
 /**
- * Tells this process about every change of a key, wherever it was made: within milliseconds by NOTIFY, and
+ * Tells this process about every change of a key or of its tier, wherever it was made: within milliseconds by NOTIFY, and
  * within a second by a poll when the notification was lost. `current` is false once neither got through.
  */
 @Injectable()
@@ -30,6 +32,7 @@ export class KeyChanges implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly keys: KeysRepository,
     private readonly notifications: Notifications,
+    private readonly tiers: Tiers,
     private readonly clock: Clock,
   ) {}
 
@@ -55,12 +58,18 @@ export class KeyChanges implements OnModuleInit, OnModuleDestroy {
     await this.reading;
   }
 
-  private async catchUp(): Promise<void> {
+  /** Until everything that was committed before is known here too, unless the database is away. */
+  async catchUp(): Promise<void> {
     if (this.closed) return;
     // What was committed after a running read began may be missing from it.
     this.readAgain = true;
     this.reading ??= this.readAll().finally(() => (this.reading = undefined));
     await this.reading;
+  }
+
+  /** Until the change of this number is known here too. */
+  async upTo(revision: string): Promise<void> {
+    if (this.revision === undefined || BigInt(revision) > BigInt(this.revision)) await this.catchUp();
   }
 
   private async readAll(): Promise<void> {
@@ -78,11 +87,11 @@ export class KeyChanges implements OnModuleInit, OnModuleDestroy {
   private async read(): Promise<void> {
     const startedAt = this.clock.monotonicMs();
     const { revision, keys } = await this.keys.changedSince(this.revision);
+    // First: whoever then reads a changed key anew finds the tier that it was changed for.
+    if (revision !== this.revision) await this.tiers.refresh();
     this.revision = revision;
-    for (const { id, status } of keys) {
-      for (const listener of this.listeners) {
-        listener({ keyId: id, kind: status === 'revoked' ? 'revoked' : 'changed' });
-      }
+    for (const { id, ended } of keys) {
+      for (const listener of this.listeners) listener({ keyId: id, kind: ended ? 'revoked' : 'changed' });
     }
     this.readAt = startedAt;
   }

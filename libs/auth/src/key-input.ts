@@ -1,5 +1,4 @@
 import { MODEL_FAMILIES } from '@app/common';
-import type { Tiers } from '@app/permissions';
 import { invalidInput } from './auth.errors.js';
 
 /** What a key may be given beyond, or below, its tier. Null = as the tier says. */
@@ -37,11 +36,15 @@ const TEN_YEARS_S = 315_360_000;
 const DAY_S = 86_400;
 const WEEK_S = 7 * DAY_S;
 
+export function isProject(slug: string): boolean {
+  return PROJECT_PATTERN.test(slug);
+}
+
 /** Throws `invalid_request`, naming the field as the API spells it. */
 export function checkProject(project: string | undefined): string {
   if (project === undefined)
     throw invalidInput('project_id', 'is needed: the project that the key belongs to');
-  if (!PROJECT_PATTERN.test(project)) {
+  if (!isProject(project)) {
     throw invalidInput(
       'project_id',
       'must be 1 to 64 lower-case letters, digits, "-" or "_", a letter or digit first',
@@ -51,14 +54,11 @@ export function checkProject(project: string | undefined): string {
 }
 
 /** Throws `invalid_request` for the first field that cannot be stored as it is. */
-export function checkKeyInput(input: UpdateKeyInput & { expiresInSeconds?: number }, tiers: Tiers): void {
-  const { name, tier, agents, skills, models, requestsPerMinute, expiresInSeconds } = input;
+export function checkKeyInput(input: UpdateKeyInput & { expiresInSeconds?: number }): void {
+  const { name, agents, skills, models, requestsPerMinute, expiresInSeconds } = input;
   if (name !== undefined && !NAME_PATTERN.test(name)) {
     throw invalidInput('name', 'must be at most 100 characters, none of them a control character');
   }
-  const known = tiers.list().map((candidate) => candidate.name);
-  if (tier !== undefined && !known.includes(tier))
-    throw invalidInput('tier', `must be one of ${known.join(', ')}`);
   checkNames('allow_agents', agents);
   checkNames('allow_skills', skills);
   if (

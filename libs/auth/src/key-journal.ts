@@ -1,10 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '@app/audit';
 import type { Principal } from '@app/common';
-import { Notifications } from '@app/database';
 import type { ApiKey } from './api-key.entity.js';
-import { AUTH_CHANNEL } from './key-changes.js';
-import { KeysRepository } from './keys.repository.js';
+import { KeyEpochs } from './key-epochs.js';
 
 type KeyEvent = 'key.created' | 'key.updated' | 'key.rotated' | 'key.revoked';
 
@@ -15,9 +13,8 @@ type KeyEvent = 'key.created' | 'key.updated' | 'key.rotated' | 'key.revoked';
 @Injectable()
 export class KeyJournal {
   constructor(
-    private readonly keys: KeysRepository,
+    private readonly epochs: KeyEpochs,
     private readonly audit: AuditLog,
-    private readonly notifications: Notifications,
   ) {}
 
   async record(by: Principal, type: KeyEvent, key: ApiKey, diff?: Record<string, unknown>): Promise<void> {
@@ -29,8 +26,6 @@ export class KeyJournal {
       outcome: 'ok',
       diff,
     });
-    // Last: from here to the commit all changes of the installation wait for this one.
-    await this.keys.stamp(key.id);
-    await this.notifications.notify(AUTH_CHANNEL, key.id);
+    await this.epochs.raise({ id: key.id });
   }
 }

@@ -2,14 +2,14 @@ import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Clock, type Principal } from '@app/common';
 import { LRUCache } from 'lru-cache';
-import type { ApiKeySecret } from './api-key.entity.js';
+import type { ApiKey, ApiKeySecret } from './api-key.entity.js';
 import { InvalidKey } from './auth.errors.js';
 import { KeyChanges } from './key-changes.js';
-import { kidOf } from './key-format.js';
 import { KeySecrets } from './key-secrets.js';
 import { KeysRepository } from './keys.repository.js';
 import { LastUsed } from './last-used.js';
 import { principalOf } from './principal-of.js';
+import { ShownKey } from './shown-key.js';
 
 const CACHED_KEYS = 120_000;
 const REFRESH_AFTER_MS = 30_000;
@@ -36,6 +36,7 @@ interface Verdict {
  */
 @Injectable()
 export class KeyVerifier {
+  /** By kid. */
   private readonly verdicts = new LRUCache<string, Verdict>({ max: CACHED_KEYS });
   private readonly unknown: LRUCache<string, true>;
   private readonly reading = new Map<string, Promise<Verdict | undefined>>();
@@ -54,22 +55,27 @@ export class KeyVerifier {
     changes.onChange(({ keyId }) => this.forget(keyId));
   }
 
+  /** Undefined for what cannot be a key. Nothing is hashed or asked yet. */
+  shown(presented: string): ShownKey | undefined {
+    return ShownKey.of(presented, this.secrets);
+  }
+
+  /** Whether this key worked here lately. Asks nobody, and hashes nothing of a kid that never worked here. */
+  knows(key: ShownKey): boolean {
+    const verdict = this.verdicts.get(key.kid);
+    if (!verdict || verdict.liveUntil <= this.clock.now().getTime()) return false;
+    return timingSafeEqual(verdict.digest, key.digest);
+  }
+
   async verify(presented: string): Promise<Principal> {
-    return this.verifier(presented)();
+    const key = this.shown(presented);
+    if (!key) throw new InvalidKey('malformed');
+    return this.verifyShown(key);
   }
 
-  /** What verifies this key now and again, without keeping it. */
-  verifier(presented: string): () => Promise<Principal> {
-    const kid = kidOf(presented);
-    if (!kid) throw new InvalidKey('malformed');
-    const digest = this.secrets.digest(presented);
-    return () => this.verifyDigest(kid, digest);
-  }
-
-  private async verifyDigest(kid: string, digest: Buffer): Promise<Principal> {
-    const id = digest.toString('base64');
-    const verdict = this.cached(id, kid, digest) ?? (await this.read(id, kid, digest));
-    if (!verdict || !timingSafeEqual(verdict.digest, digest)) throw new InvalidKey('unknown');
+  async verifyShown(key: ShownKey): Promise<Principal> {
+    const verdict = this.cached(key) ?? (await this.read(key));
+    if (!verdict || !timingSafeEqual(verdict.digest, key.digest)) throw new InvalidKey('unknown');
     const { liveUntil } = verdict;
     if (liveUntil <= this.clock.now().getTime())
       throw new InvalidKey(liveUntil === -Infinity ? 'revoked' : 'expired');
@@ -77,44 +83,53 @@ export class KeyVerifier {
     return verdict.principal;
   }
 
-  private cached(id: string, kid: string, digest: Buffer): Verdict | undefined {
-    const verdict = this.verdicts.get(id);
+  /** Of a key that was just read. It is never newer here than its tier. */
+  async principalOf(key: ApiKey): Promise<Principal> {
+    await this.changes.upTo(key.revision);
+    return principalOf(key);
+  }
+
+  private cached(key: ShownKey): Verdict | undefined {
+    const verdict = this.verdicts.get(key.kid);
     if (!verdict) return undefined;
+    // A kid has one secret for good: to ask again would change nothing.
+    if (!timingSafeEqual(verdict.digest, key.digest)) return verdict;
     const age = this.clock.monotonicMs() - verdict.readAt;
     if (age > (this.changes.current ? EXPIRES_AFTER_MS : EXPIRES_UNWATCHED_AFTER_MS)) return undefined;
     // Also drops what was read from before the change but cached after it.
     if (verdict.readAt <= (this.changedAt.get(verdict.principal.keyId) ?? -Infinity)) return undefined;
-    if (age > REFRESH_AFTER_MS) void this.read(id, kid, digest).catch(() => undefined);
+    if (age > REFRESH_AFTER_MS) void this.read(key).catch(() => undefined);
     return verdict;
   }
 
   /** One query for all callers that wait for the same secret. */
-  private read(id: string, kid: string, digest: Buffer): Promise<Verdict | undefined> {
+  private read(key: ShownKey): Promise<Verdict | undefined> {
+    const id = key.digest.toString('base64');
     if (this.unknown.has(id)) return Promise.resolve(undefined);
     const running = this.reading.get(id);
     if (running) return running;
-    const read = this.readFromDatabase(id, kid, digest).finally(() => {
+    const read = this.readFromDatabase(key, id).finally(() => {
       if (this.reading.get(id) === read) this.reading.delete(id);
     });
     this.reading.set(id, read);
     return read;
   }
 
-  private async readFromDatabase(id: string, kid: string, digest: Buffer): Promise<Verdict | undefined> {
+  private async readFromDatabase({ kid, digest }: ShownKey, id: string): Promise<Verdict | undefined> {
     const readAt = this.clock.monotonicMs();
     const secret = await this.keys.secretWithKey(kid);
+    if (!secret) this.verdicts.delete(kid);
     if (!secret || !timingSafeEqual(secret.digest, digest)) {
-      this.verdicts.delete(id);
       this.unknown.set(id, true);
       return undefined;
     }
     const verdict = {
-      principal: principalOf(secret.apiKey),
+      principal: await this.principalOf(secret.apiKey),
       digest: secret.digest,
       liveUntil: endOf(secret),
       readAt,
     };
-    this.verdicts.set(id, verdict);
+    this.verdicts.set(kid, verdict);
     return verdict;
   }
 
@@ -132,6 +147,5 @@ export class KeyVerifier {
 }
 
 function endOf({ notAfter, apiKey }: ApiKeySecret): number {
-  if (apiKey.status === 'revoked') return -Infinity;
-  return Math.min(notAfter?.getTime() ?? Infinity, apiKey.expiresAt?.getTime() ?? Infinity);
+  return Math.min(notAfter?.getTime() ?? Infinity, apiKey.liveUntil);
 }

@@ -5,6 +5,10 @@ import { ApiKey, ApiKeySecret } from './api-key.entity.js';
 import { KID_PATTERN } from './key-format.js';
 
 const KEY_ID_PATTERN = /^key_[0-9a-f]{32}$/;
+const RELATIONS = { secrets: true, home: true } as const;
+
+/** One key, or all of a tier or of a project that are not revoked. */
+export type KeySet = { id: string } | { tier: string } | { project: string };
 
 /** Every query on keys. A `project` of undefined means all projects. */
 @Injectable()
@@ -15,12 +19,18 @@ export class KeysRepository {
     return this.transactions.manager;
   }
 
-  async ensureProject(id: string): Promise<void> {
+  /** Makes the project when it is not there. False: it is disabled, else it cannot be until the transaction ends. */
+  async ensureProject(id: string): Promise<boolean> {
     await this.manager.query('INSERT INTO projects (id) VALUES ($1) ON CONFLICT DO NOTHING', [id]);
+    const rows: { enabled: boolean }[] = await this.manager.query(
+      'SELECT disabled_at IS NULL AS enabled FROM projects WHERE id = $1 FOR SHARE',
+      [id],
+    );
+    return rows[0]!.enabled;
   }
 
   async insert(key: ApiKey): Promise<void> {
-    const { secrets, ...columns } = key;
+    const { secrets, home: _, ...columns } = key;
     await this.manager.insert(ApiKey, columns);
     await this.manager.insert(ApiKeySecret, secrets);
   }
@@ -29,7 +39,7 @@ export class KeysRepository {
   async find(ref: string, project: string | undefined): Promise<ApiKey | null> {
     const id = KEY_ID_PATTERN.test(ref) ? ref : await this.keyOf(ref);
     if (id === undefined) return null;
-    return this.manager.findOne(ApiKey, { where: { id, ...within(project) }, relations: { secrets: true } });
+    return this.manager.findOne(ApiKey, { where: { id, ...within(project) }, relations: RELATIONS });
   }
 
   /** The same, held against other changes until the transaction ends. */
@@ -44,7 +54,7 @@ export class KeysRepository {
   async page(project: string | undefined, before: string | undefined, size: number): Promise<ApiKey[]> {
     return this.manager.find(ApiKey, {
       where: { ...within(project), ...(before !== undefined && { id: LessThan(before) }) },
-      relations: { secrets: true },
+      relations: RELATIONS,
       order: { id: 'DESC' },
       take: size,
     });
@@ -66,29 +76,42 @@ export class KeysRepository {
     await this.manager.insert(ApiKeySecret, next);
   }
 
+  /** Holds these keys against other changes until the transaction ends; says how many there are. */
+  async lockAll(keys: KeySet): Promise<number> {
+    const [condition, value] = conditionOf(keys);
+    const rows: { count: number }[] = await this.manager.query(
+      `SELECT count(*)::int FROM (
+         SELECT 1 FROM api_keys WHERE ${condition} ORDER BY id FOR NO KEY UPDATE) held`,
+      [value],
+    );
+    return rows[0]!.count;
+  }
+
   /**
-   * Gives the key its next epoch and the next number of the installation's change log. The log's row stays
+   * Gives these keys their next epoch and the next number of the installation's change log. The log's row stays
    * locked until the commit, so numbers become visible in order and a poll for "later than n" misses none.
    */
-  async stamp(id: string): Promise<void> {
+  async stamp(keys: KeySet): Promise<void> {
+    const [condition, value] = conditionOf(keys);
     await this.manager.query(
       `WITH next AS (UPDATE auth_revision SET revision = revision + 1 RETURNING revision)
-       UPDATE api_keys SET epoch = epoch + 1, revision = next.revision FROM next WHERE id = $1`,
-      [id],
+       UPDATE api_keys SET epoch = epoch + 1, revision = next.revision FROM next WHERE ${condition}`,
+      [value],
     );
   }
 
-  /** The keys changed after `revision` (none when it is undefined) and the number reached. */
+  /** The keys changed after `revision` (none when it is undefined) and the number reached. `ended`: it works no more. */
   async changedSince(
     revision: string | undefined,
-  ): Promise<{ revision: string; keys: { id: string; status: ApiKey['status'] }[] }> {
-    const rows: { revision: string; id: string | null; status: ApiKey['status'] }[] =
-      await this.manager.query(
-        `SELECT r.revision, k.id, k.status
-       FROM auth_revision r LEFT JOIN api_keys k ON k.revision > coalesce($1::bigint, r.revision)`,
-        [revision ?? null],
-      );
-    const keys = rows.flatMap(({ id, status }) => (id === null ? [] : [{ id, status }]));
+  ): Promise<{ revision: string; keys: { id: string; ended: boolean }[] }> {
+    const rows: { revision: string; id: string | null; ended: boolean }[] = await this.manager.query(
+      `SELECT r.revision, k.id, k.status = 'revoked' OR p.disabled_at IS NOT NULL AS ended
+       FROM auth_revision r
+       LEFT JOIN api_keys k ON k.revision > coalesce($1::bigint, r.revision)
+       LEFT JOIN projects p ON p.id = k.project_id`,
+      [revision ?? null],
+    );
+    const keys = rows.flatMap(({ id, ended }) => (id === null ? [] : [{ id, ended }]));
     return { revision: rows[0]!.revision, keys };
   }
 
@@ -97,6 +120,7 @@ export class KeysRepository {
     return this.manager
       .createQueryBuilder(ApiKeySecret, 'secret')
       .innerJoinAndSelect('secret.apiKey', 'key')
+      .innerJoinAndSelect('key.home', 'home')
       .where('secret.kid = :kid', { kid })
       .getOne();
   }
@@ -129,10 +153,18 @@ export class KeysRepository {
       [[...uses.keys()], [...uses.values()]],
     );
   }
+
   private async keyOf(kid: string): Promise<string | undefined> {
     if (!KID_PATTERN.test(kid)) return undefined;
     return (await this.manager.findOneBy(ApiKeySecret, { kid }))?.keyId;
   }
+}
+
+function conditionOf(keys: KeySet): [sql: string, value: string] {
+  if ('id' in keys) return ['id = $1', keys.id];
+  return 'tier' in keys
+    ? [`tier = $1 AND status = 'active'`, keys.tier]
+    : [`project_id = $1 AND status = 'active'`, keys.project];
 }
 
 function within(project: string | undefined): { project?: string } {

@@ -3,7 +3,7 @@ import { AppError, Clock, newId, type Principal, reachOf } from '@app/common';
 import { Transactions } from '@app/database';
 import { Tiers } from '@app/permissions';
 import { ApiKey, ApiKeySecret } from './api-key.entity.js';
-import { invalidInput, noSuchKey } from './auth.errors.js';
+import { invalidInput, noSuchKey, projectDisabled } from './auth.errors.js';
 import {
   checkKeyInput,
   checkOverlap,
@@ -15,7 +15,6 @@ import { KeyJournal } from './key-journal.js';
 import { KeySecrets, type MintedSecret } from './key-secrets.js';
 import { KeyVerifier } from './key-verifier.js';
 import { KeysRepository } from './keys.repository.js';
-import { principalOf } from './principal-of.js';
 
 /** A key with the secret that was just made for it: the only time that it can be read. */
 export type IssuedKey = ApiKey & { key: string };
@@ -46,7 +45,7 @@ export class KeysService {
 
   async create(principal: Principal, input: CreateKeyInput): Promise<IssuedKey> {
     const project = checkProject(input.project ?? (input.admin ? principal.project : undefined));
-    checkKeyInput(input, this.tiers);
+    await this.check(input);
     const reach = reachOf(principal);
     if (reach !== undefined && project !== reach) {
       throw new AppError('permission_denied', `this key manages the project ${reach} only`, {
@@ -57,7 +56,7 @@ export class KeysService {
     const minted = this.secrets.mint(key.kind);
     key.secrets = [this.secretOf(key, minted)];
     await this.transactions.run(async () => {
-      await this.keys.ensureProject(project);
+      if (!(await this.keys.ensureProject(project))) throw projectDisabled(project);
       await this.keys.insert(key);
       const { name, tier, kind, grants, expiresAt } = key;
       await this.journal.record(principal, 'key.created', key, { name, tier, kind, ...grants, expiresAt });
@@ -86,7 +85,7 @@ export class KeysService {
   }
 
   async update(principal: Principal, ref: string, input: UpdateKeyInput): Promise<ApiKey> {
-    checkKeyInput(input, this.tiers);
+    await this.check(input);
     if (input.expiresAt && input.expiresAt <= this.clock.now()) {
       throw invalidInput('expires_at', 'must lie in the future; to end a key now, revoke it');
     }
@@ -140,8 +139,13 @@ export class KeysService {
   /** Who acts when work that a key asked for starts later; null when the key was revoked or has expired. */
   async principalOf(keyId: string): Promise<Principal | null> {
     const key = await this.keys.find(keyId, undefined);
-    const hasEnded = key?.status !== 'active' || (key.expiresAt && key.expiresAt <= this.clock.now());
-    return hasEnded ? null : principalOf(key);
+    if (!key || key.liveUntil <= this.clock.now().getTime()) return null;
+    return this.verifier.principalOf(key);
+  }
+
+  private async check(input: UpdateKeyInput & { expiresInSeconds?: number }): Promise<void> {
+    checkKeyInput(input);
+    if (input.tier !== undefined) await this.tiers.require(input.tier);
   }
 
   private change(principal: Principal, ref: string, work: (key: ApiKey) => Promise<void>): Promise<ApiKey> {

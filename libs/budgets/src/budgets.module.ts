@@ -9,6 +9,8 @@ import { pricesFrom } from './price-file.js';
 import { Prices } from './prices.js';
 import { RunAccounts } from './run-accounts.js';
 import { RunLedger } from './run-ledger.repository.js';
+import { UsageController } from './usage/usage.controller.js';
+import { UsageModule } from './usage/usage.module.js';
 
 const PRICES = {
   provide: Prices,
@@ -18,8 +20,8 @@ const PRICES = {
 const SHARED = [BudgetsService, Denials, RunAccounts, RunLedger];
 
 @Module({
-  imports: [AuditModule],
-  controllers: [BudgetsController],
+  imports: [AuditModule, UsageModule],
+  controllers: [BudgetsController, UsageController],
   providers: [...SHARED, BudgetsRepository, PRICES],
   exports: SHARED,
 })

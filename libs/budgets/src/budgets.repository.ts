@@ -100,6 +100,15 @@ export class BudgetsRepository {
     return rows.map(budgetOf);
   }
 
+  /** Of a key and of its project, the oldest first. */
+  async inForce(project: string, keyId: string): Promise<Budget[]> {
+    const rows = await this.manager.query<BudgetRow[]>(
+      `${BUDGETS} AND b.enabled AND b.project = $1 AND (b.key_id = $2 OR b.key_id IS NULL) ORDER BY b.id`,
+      [project, keyId],
+    );
+    return rows.map(budgetOf);
+  }
+
   /** False when there is one for the same subject, unit and period. */
   async insert(budget: Pick<Budget, 'id' | 'project' | 'keyId' | 'unit' | 'limit' | 'period' | 'timeZone'>) {
     const { id, project, keyId, unit, limit, period, timeZone } = budget;

@@ -77,6 +77,11 @@ export class BudgetsService {
     return paged(principal, input, ({ id }) => id, this.budgets.page.bind(this.budgets));
   }
 
+  /** Those that the runs of this key are held to: its own and its project's. */
+  async of({ project, keyId }: Principal): Promise<Budget[]> {
+    return this.budgets.inForce(project, keyId);
+  }
+
   /** What runs that are under way hold now. */
   async holds(principal: Principal, input: PageInput = {}): Promise<Page<RunHold>> {
     return paged(principal, input, ({ runId }) => runId, this.budgets.holds.bind(this.budgets));
@@ -102,7 +107,7 @@ export class BudgetsService {
   async grant(principal: Principal, id: string, input: GrantInput): Promise<Budget> {
     return this.transactions.run(async () => {
       const budget = (await this.budgets.lock(id, reachOf(principal))) ?? refuse();
-      const amount = grantOf(input, budget.unit);
+      const amount = grantOf(input, budget);
       const grant = { id: newId('grant'), budget: id, amount, reason: input.reason, by: principal.keyId };
       await this.budgets.grant(grant);
       const diff = { grant: grant.id, amount: amountOf(budget.unit, amount), reason: input.reason ?? null };

@@ -6,6 +6,7 @@ export { BudgetsService, type Page } from './budgets.service.js';
 export { BudgetDto, BudgetListDto, HoldListDto } from './dto/budget.dto.js';
 export { Denials } from './denials.js';
 export { nanoToUsd, usdToNano } from './money.js';
+export { pricesFrom } from './price-file.js';
 export type { ModelBill, RunAccount } from './run-account.js';
 export { RunAccounts } from './run-accounts.js';
 export {
@@ -15,3 +16,10 @@ export {
   RunLedger,
   type RunOpening,
 } from './run-ledger.repository.js';
+export { UsageDto } from './usage/dto/usage.dto.js';
+export type { UsageGroup, UsageQuestion } from './usage/usage-question.js';
+export { Usage } from './usage/usage.service.js';
+export { UsageExport, type UsageExportRequest } from './usage/usage-export.service.js';
+export { UsageModule } from './usage/usage.module.js';
+export { UsageRollups } from './usage/usage-rollups.service.js';
+export { LedgerRetention } from './usage/ledger-retention.service.js';

@@ -3,6 +3,8 @@ export { AppError } from './app-error.js';
 export { Caller, principalIn, type RequestContext, type SocketContext } from './caller.decorator.js';
 export { Clock } from './clock.js';
 export { CommonModule } from './common.module.js';
+export { csvRow } from './csv.js';
+export { download } from './download.js';
 export { ERROR_TABLE, type ErrorCode } from './error-table.js';
 export { EventStream, LONGEST_STALL_MS } from './event-stream.js';
 export { newId } from './ids.js';
@@ -18,4 +20,4 @@ export {
   reachOf,
   type Scope,
 } from './principal.js';
-export { requireAtMost, requireModel, requireScope } from './request-checks.js';
+export { requireAtMost, requireInstallation, requireModel, requireScope } from './request-checks.js';

@@ -10,7 +10,11 @@ export const INFERENCE_SCOPES = [
 export const ADMIN_SCOPES = [
   'keys:read',
   'keys:write',
+  'projects:read',
+  'projects:write',
   'tiers:read',
+  'tiers:write',
+  'usage:read',
   'audit:read',
   'budgets:read',
   'budgets:write',

@@ -1,6 +1,6 @@
 import { AppError } from './app-error.js';
 import { MODEL_FAMILIES, modelFamily } from './models.js';
-import type { Principal, Scope } from './principal.js';
+import { type Principal, reachOf, type Scope } from './principal.js';
 
 /** Throws `request_too_large` for a text of more bytes than this, with its field. */
 export function requireAtMost(bytes: number, param: string, text = ''): void {
@@ -14,6 +14,13 @@ export function requireScope(principal: Principal | undefined, scope: Scope): vo
   throw new AppError('permission_denied', `this key may not do that: it lacks the scope ${scope}`, {
     details: { required_scope: scope },
   });
+}
+
+/** Throws `permission_denied` for whoever manages one project only. */
+export function requireInstallation(principal: Principal, what: string): void {
+  const reach = reachOf(principal);
+  if (reach === undefined) return;
+  throw new AppError('permission_denied', `this key manages the project ${reach} only: it may not ${what}`);
 }
 
 /** Throws `invalid_request` for what is neither `auto`, a family nor a full id. `hint` ends the message. */

@@ -15,6 +15,10 @@ export abstract class AppConfig {
   readonly host: string;
   /** Of web pages, beside our own, that may open a socket. */
   readonly allowedOrigins: string[];
+  /** Requests of one address to routes that need no key. */
+  readonly unauthenticatedPerMinute: number;
+  /** Keys of one address that do not work. */
+  readonly failedKeysPerMinute: number;
   readonly home: string;
   /** An external Postgres; absent = the embedded one. */
   readonly databaseUrl?: string;
@@ -23,6 +27,12 @@ export abstract class AppConfig {
   readonly auditKey: string;
   /** Older audit events are dropped, a month at a time. */
   readonly auditRetentionDays: number;
+  /** Older runs and their usage are dropped, a month at a time. */
+  readonly ledgerRetentionDays: number;
+  /** Older tasks go with their events, a day at a time. */
+  readonly taskEventsRetentionDays: number;
+  /** The contents of artifacts; their names stay as long as the task. */
+  readonly artifactsRetentionDays: number;
   /** Names this installation (its home folder) in run rows and temporary folders. */
   readonly instanceId: string;
   /** Holds workspaces and artifacts; made when it is first needed. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 const number = () => z.coerce.number('must be a number').int('must be a whole number');
 const port = number().min(0).max(65_535);
+const perMinute = number().min(1).max(1_000_000_000);
 /** What an HTTP header can carry: a line break or a `…` that was pasted along would fail every run. */
 const headerSafe = z
   .string()
@@ -38,11 +39,16 @@ export const SETTINGS = {
     secret: true,
   },
   ALLOWED_ORIGINS: { schema: origins.default([]), secret: false },
+  UNAUTHENTICATED_PER_MINUTE: { schema: perMinute.default(120), secret: false },
+  FAILED_KEYS_PER_MINUTE: { schema: perMinute.default(20), secret: false },
   ROLE: { schema: z.enum(['all', 'api', 'worker']).default('all'), secret: false },
   BLOB_DIR: { schema: z.string().min(1).transform(expandHome).optional(), secret: false },
   KEY_PEPPER: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
   AUDIT_KEY: { schema: z.string().min(32, 'must have at least 32 characters').optional(), secret: true },
   AUDIT_RETENTION_DAYS: { schema: number().min(30).max(36_500).default(400), secret: false },
+  LEDGER_RETENTION_DAYS: { schema: number().min(30).max(36_500).default(400), secret: false },
+  TASK_EVENTS_RETENTION_DAYS: { schema: number().min(1).max(36_500).default(30), secret: false },
+  ARTIFACTS_RETENTION_DAYS: { schema: number().min(1).max(36_500).default(7), secret: false },
   MAX_RUNS: {
     schema: number()
       .min(1)

@@ -1,3 +1,4 @@
+import { v7 } from 'uuid';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { createTestDatabase, type TestDatabase } from '../../../test/support/test-database.js';
 import { DatabaseModule } from './database.module.js';
@@ -75,6 +76,46 @@ describe('partitions by time', () => {
     });
     await Promise.all(others.map((other) => other.close()));
     expect(await names(days)).toHaveLength(5);
+  });
+
+  it('are found by ids that begin with their time', async () => {
+    await sql('CREATE TABLE runs_t (id text COLLATE "C" PRIMARY KEY, n int) PARTITION BY RANGE (id)');
+    const runs: PartitionedTable = { table: 'runs_t', every: 'month', ahead: 1, ids: 'run' };
+    await partitions().makeAhead(runs, new Date('2026-12-30T00:00:00Z'));
+
+    const idAt = (at: string) => `run_${v7({ msecs: Date.parse(at) }).replaceAll('-', '')}`;
+    for (const at of ['2026-12-01T00:00:00.000Z', '2026-12-31T23:59:59.999Z', '2027-01-01T00:00:00.000Z']) {
+      await sql(`INSERT INTO runs_t VALUES ('${idAt(at)}')`);
+    }
+    expect(
+      await sql('SELECT tableoid::regclass::text AS name, count(*)::int FROM runs_t GROUP BY 1 ORDER BY 1'),
+    ).toEqual([
+      { name: 'runs_t_202612', count: 2 },
+      { name: 'runs_t_202701', count: 1 },
+    ]);
+    expect(await partitions().before(new Date('2027-01-31T23:59:59Z'), runs)).toEqual([
+      {
+        name: 'runs_t_202612',
+        until: new Date('2027-01-01T00:00:00Z'),
+        bound: `run_${Date.parse('2027-01-01').toString(16).padStart(12, '0')}`,
+      },
+    ]);
+  });
+
+  it('take in what came before they were there', async () => {
+    const safe: PartitionedTable = { ...days, defaultBy: 'at' };
+    await sql('CREATE TABLE daily_default PARTITION OF daily DEFAULT');
+    await partitions().makeAhead(safe, new Date('2026-02-26T12:00:00Z'));
+    await sql(
+      "INSERT INTO daily VALUES ('2026-03-01T00:00:00Z'), ('2026-03-02T00:00:00Z'), ('2026-07-01T00:00:00Z')",
+    );
+    expect(await sql('SELECT count(*)::int FROM daily_default')).toEqual([{ count: 3 }]);
+
+    await partitions().makeAhead(safe, new Date('2026-02-28T12:00:00Z'));
+
+    expect(await sql('SELECT at FROM daily_20260301')).toEqual([{ at: new Date('2026-03-01T00:00:00Z') }]);
+    expect(await sql('SELECT count(*)::int FROM daily_default')).toEqual([{ count: 1 }]);
+    expect(await sql('SELECT count(*)::int FROM daily')).toEqual([{ count: 3 }]);
   });
 
   it('are dropped when all in them is old, and not while somebody reads them', async () => {

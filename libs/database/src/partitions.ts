@@ -12,12 +12,18 @@ export interface PartitionedTable {
   ahead: number;
   /** A function of SQL that is called with each new partition, before anything can be in it. */
   guard?: string;
+  /** The prefix of its ids, when it is partitioned by them: they begin with their time of birth. */
+  ids?: string;
+  /** It has a partition `<table>_default` for what fits in no other, and is partitioned by this column. */
+  defaultBy?: string;
 }
 
 export interface Partition {
   name: string;
   /** The first moment that is no longer in it. */
   until: Date;
+  /** The same as it is written in the key: a time, or what an id of this time begins with. */
+  bound: string;
 }
 
 /**
@@ -38,8 +44,8 @@ export class Partitions {
   }
 
   /** Those in which every row is older, the oldest first. */
-  async before(limit: Date, { table }: PartitionedTable): Promise<Partition[]> {
-    return (await this.partitions(table)).filter(({ until }) => until <= limit);
+  async before(limit: Date, of: PartitionedTable): Promise<Partition[]> {
+    return (await this.partitions(of)).filter(({ until }) => until <= limit);
   }
 
   /** Joins the caller's transaction. Throws when the table is in use for too long: try again later. */
@@ -50,14 +56,12 @@ export class Partitions {
     });
   }
 
-  private async missing(
-    { table, every, ahead }: PartitionedTable,
-    now: Date,
-  ): Promise<{ from: Date; to: Date }[]> {
+  private async missing(of: PartitionedTable, now: Date): Promise<{ from: Date; to: Date }[]> {
+    const { every, ahead } = of;
     const current = beginningOf(every, now);
     const end = after(every, current, ahead + 1);
     const periods: { from: Date; to: Date }[] = [];
-    for (let from = (await this.partitions(table)).at(-1)?.until ?? current; from < end;) {
+    for (let from = (await this.partitions(of)).at(-1)?.until ?? current; from < end;) {
       const to = after(every, beginningOf(every, from), 1);
       periods.push({ from, to });
       from = to;
@@ -66,37 +70,57 @@ export class Partitions {
   }
 
   /** Made beside the table and then attached: unlike `PARTITION OF`, that lets others go on writing. */
-  private async make(
-    { table, every, guard }: PartitionedTable,
-    { from, to }: { from: Date; to: Date },
-  ): Promise<void> {
+  private async make(of: PartitionedTable, { from, to }: { from: Date; to: Date }): Promise<void> {
+    const { table, every, guard } = of;
     const digits = from
       .toISOString()
       .replaceAll('-', '')
       .slice(0, every === 'day' ? 8 : 6);
     const name = `${table}_${digits}`;
+    const [first, end] = [boundAt(of, from), boundAt(of, to)];
     await this.query(`CREATE TABLE ${name} (LIKE ${table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)`);
     if (guard) await this.query(`SELECT ${guard}($1::regclass)`, [name]);
+    if (of.defaultBy) await this.bringHome(of, name, [first, end]);
     await this.query(
-      `ALTER TABLE ${table} ATTACH PARTITION ${name}
-       FOR VALUES FROM ('${from.toISOString()}') TO ('${to.toISOString()}')`,
+      `ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM ('${first}') TO ('${end}')`,
     );
   }
 
-  private async partitions(table: string): Promise<Partition[]> {
+  /** What came before its partition was there lies in the default one, which must not be added to meanwhile. */
+  private async bringHome(
+    { table, defaultBy }: PartitionedTable,
+    name: string,
+    bounds: [string, string],
+  ): Promise<void> {
+    await this.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    await this.query(`LOCK TABLE ${table}_default IN ACCESS EXCLUSIVE MODE`);
+    await this.query(
+      `WITH strays AS (DELETE FROM ${table}_default WHERE ${defaultBy} >= $1 AND ${defaultBy} < $2 RETURNING *)
+       INSERT INTO ${name} SELECT * FROM strays`,
+      bounds,
+    );
+  }
+
+  private async partitions({ table, ids }: PartitionedTable): Promise<Partition[]> {
     return this.query<Partition[]>(
-      `SELECT c.oid::regclass::text AS name, bound.until FROM pg_inherits
-       JOIN pg_class c ON c.oid = inhrelid
-       CROSS JOIN LATERAL (SELECT (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \\(''([^'']+)''\\)'))[1]
-                             ::timestamptz AS until) bound
-       WHERE inhparent = $1::regclass AND bound.until IS NOT NULL ORDER BY bound.until`,
-      [table],
+      // Materialized: the bounds of other tables, which look otherwise, must not be read.
+      `WITH bounds AS MATERIALIZED (
+         SELECT inhrelid AS oid, (regexp_match(pg_get_expr(relpartbound, pg_class.oid), 'TO \\(''([^'']+)''\\)'))[1] AS text
+           FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = $1::regclass)
+       SELECT oid::regclass::text AS name, CASE WHEN $2::text IS NULL THEN text::timestamptz ELSE
+                to_timestamp(('x0000' || substr(text, length($2) + 2, 12))::bit(64)::bigint / 1000.0) END AS until, text AS bound
+         FROM bounds WHERE text IS NOT NULL ORDER BY until`,
+      [table, ids ?? null],
     );
   }
 
   private query<T>(sql: string, values: unknown[] = []): Promise<T> {
     return this.transactions.manager.query(sql, values);
   }
+}
+
+function boundAt({ ids }: PartitionedTable, at: Date): string {
+  return ids === undefined ? at.toISOString() : `${ids}_${at.getTime().toString(16).padStart(12, '0')}`;
 }
 
 function beginningOf(every: PartitionedTable['every'], at: Date): Date {

@@ -1,7 +1,8 @@
 import type { KeyGrants } from '@app/common';
+import { DEFAULT_TIERS } from './default-tiers.js';
 import { type Available, type EffectivePolicy, type PolicyAsk, effectivePolicy } from './effective-policy.js';
-import { Tiers } from './tiers.js';
 
+const tierOf = (name: string) => DEFAULT_TIERS.find((tier) => tier.name === name)!;
 const PLAIN_KEY: KeyGrants = { agents: [], skills: [], models: null, requestsPerMinute: null };
 const LOCAL_TOOLS = ['Read', 'Grep', 'Glob', 'Write', 'Edit', 'NotebookEdit', 'Bash', 'TodoWrite'];
 const AVAILABLE: Available = {
@@ -217,7 +218,7 @@ const CASES: Case[] = [
 describe('the effective policy', () => {
   it.each(CASES)('$title', ({ tier, key, ask, policy = {}, refused = [] }) => {
     const result = effectivePolicy(
-      new Tiers().get(tier),
+      tierOf(tier),
       { ...PLAIN_KEY, ...key },
       { model: 'auto', ...ask },
       AVAILABLE,
@@ -228,7 +229,7 @@ describe('the effective policy', () => {
 
   it('says in words what was refused and by what', () => {
     const ask = { model: 'auto', tools: ['Bash', 'WebFetch', 'Fly'], agents: ['reviewer'] };
-    const { refusals } = effectivePolicy(new Tiers().get('free'), PLAIN_KEY, ask, AVAILABLE);
+    const { refusals } = effectivePolicy(tierOf('free'), PLAIN_KEY, ask, AVAILABLE);
     expect(refusals.map(({ message }) => message)).toEqual([
       'the tier free does not allow the tool Bash',
       'the tool WebFetch needs the network, and no run has one',
@@ -238,8 +239,7 @@ describe('the effective policy', () => {
   });
 
   it('never hands out the lists of a tier, so no caller can widen one', () => {
-    const tools = () =>
-      effectivePolicy(new Tiers().get('free'), PLAIN_KEY, { model: 'auto' }, AVAILABLE).policy.tools;
+    const tools = () => effectivePolicy(tierOf('free'), PLAIN_KEY, { model: 'auto' }, AVAILABLE).policy.tools;
     tools().push('Bash');
     expect(tools()).toEqual(['Read', 'Grep', 'Glob']);
   });

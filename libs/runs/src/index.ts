@@ -9,4 +9,6 @@ export type { Run, RunProgress, RunRequest, RunResult } from './run.js';
 export { RunPolicy } from './run-policy.js';
 export { RunsModule } from './runs.module.js';
 export { Runs } from './runs.service.js';
+export { TierDto, TierHistoryDto, TierListDto } from './tiers/dto/tier.dto.js';
+export { TierAdministration } from './tiers/tier-administration.service.js';
 export { type TokenUsage, tokenUsage } from './token-usage.js';

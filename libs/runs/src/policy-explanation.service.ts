@@ -71,19 +71,17 @@ export class PolicyExplanation {
       const key = await this.keys.show(principal, ref);
       return { tier: key.tier, grants: key.grants, refusals: this.refusalsOf(key) };
     }
-    const known = this.tiers.list().map(({ name }) => name);
-    if (!known.includes(tier!)) {
-      throw new AppError('invalid_request', `tier must be one of ${known.join(', ')}`, { param: 'tier' });
-    }
+    await this.tiers.require(tier!);
     return { tier: tier!, grants: PLAIN_GRANTS, refusals: [] };
   }
 
   /** Why this key could not ask at all. */
-  private refusalsOf({ id, kind, status, expiresAt }: ApiKey): Refusal[] {
+  private refusalsOf({ id, kind, status, expiresAt, home }: ApiKey): Refusal[] {
     const refusal = (message: string) => ({ item: `key:${id}`, rule: 'key', message });
     return [
       ...(kind === 'admin' ? [refusal('an administration key cannot run a task')] : []),
       ...(status === 'revoked' ? [refusal('the key is revoked')] : []),
+      ...(home.disabledAt ? [refusal('the project of the key is disabled')] : []),
       ...(expiresAt && expiresAt <= this.clock.now() ? [refusal('the key has expired')] : []),
     ];
   }

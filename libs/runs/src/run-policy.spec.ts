@@ -5,25 +5,35 @@ import { Logger } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { CommonModule, type KeyGrants } from '@app/common';
 import { ConfigModule, loadConfig } from '@app/config';
+import { DatabaseModule } from '@app/database';
 import { EcosystemModule } from '@app/ecosystem';
 import { PermissionsModule } from '@app/permissions';
+import { createTestDatabase, type TestDatabase } from '../../../test/support/test-database.js';
 import { RunPolicy } from './run-policy.js';
 import type { AgenticAsk } from './run.js';
 
 const LOCAL_TOOLS = ['Read', 'Grep', 'Glob', 'Write', 'Edit', 'NotebookEdit', 'Bash', 'TodoWrite'];
 
 describe('what a task may do', () => {
+  let database: TestDatabase;
   let home: string;
   let module: TestingModule;
   let policy: RunPolicy;
 
   beforeAll(async () => {
     Logger.overrideLogger(false);
+    database = await createTestDatabase();
     home = await mkdtemp(join(tmpdir(), 'run-policy-'));
     const folder = resolve(__dirname, '../../../test/fixtures/claude-config');
     const config = loadConfig({}, { CLAUDE_API_HOME: home, CLAUDE_CONFIG_DIR: folder });
     module = await Test.createTestingModule({
-      imports: [CommonModule, ConfigModule.of(config), EcosystemModule, PermissionsModule],
+      imports: [
+        CommonModule,
+        ConfigModule.of(config),
+        DatabaseModule.forUrl(database.url),
+        EcosystemModule,
+        PermissionsModule,
+      ],
       providers: [RunPolicy],
     }).compile();
     await module.init();
@@ -31,6 +41,7 @@ describe('what a task may do', () => {
   });
   afterAll(async () => {
     await module.close();
+    await database.drop();
     await rm(home, { recursive: true });
   });
 

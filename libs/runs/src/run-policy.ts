@@ -57,6 +57,13 @@ export class RunPolicy {
     return { ...rights, agentic: { ...grantedOf(rights.policy, catalogue), decide } };
   }
 
+  /** What a task of this key gets that asks for nothing, and the tier that says so. */
+  async standing({ tier: name, grants }: Asker): Promise<{ tier: Tier; policy: EffectivePolicy }> {
+    const tier = this.tiers.get(name);
+    const available = availableIn(await this.ecosystem.catalogue());
+    return { tier, policy: effectivePolicy(tier, grants, { model: 'auto' }, available).policy };
+  }
+
   /** The families that `auto` may choose from. */
   modelsOf({ tier, grants }: Asker): ModelFamily[] {
     return effectivePolicy(this.tiers.get(tier), grants, { model: 'auto' }, NOTHING_AVAILABLE).policy.models;

@@ -6,6 +6,7 @@ import {
   ApiServiceUnavailableResponse,
   ApiTags,
 } from '@nestjs/swagger';
+import { SkipThrottle } from '@nestjs/throttler';
 import type { Response } from 'express';
 import { Public } from '@app/common';
 import { HealthDto, PartStateDto, ReadinessDto } from './health.dto.js';
@@ -14,6 +15,7 @@ import { HealthService } from './health.service.js';
 @ApiTags('health')
 @ApiExtraModels(PartStateDto)
 @Public()
+@SkipThrottle()
 @Controller()
 export class HealthController {
   constructor(private readonly service: HealthService) {}

@@ -100,8 +100,9 @@ export class Handshake {
   private async callerOf(request: IncomingMessage, wire: Socket): Promise<KnownCaller | undefined> {
     const { authorization, 'x-api-key': apiKey } = request.headers;
     const presented = takePresentedKey(request);
-    if (authorization !== undefined || apiKey !== undefined) return this.callers.identify(presented);
-    this.sockets.requireRoomForStranger(wire.remoteAddress ?? '');
+    const address = wire.remoteAddress ?? '';
+    if (authorization !== undefined || apiKey !== undefined) return this.callers.identify(presented, address);
+    this.sockets.requireRoomForStranger(address);
     return undefined;
   }
 }

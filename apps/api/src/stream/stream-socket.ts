@@ -28,7 +28,7 @@ export class StreamSocket extends WebSocket implements SocketContext {
   readonly requests = new Map<string, StreamRequest>();
   /** When the key was last looked at. */
   verifiedAt = performance.now();
-  private introduction: Promise<unknown> = Promise.resolve();
+  private introduction: Promise<void> = Promise.resolve();
   private heldBytes = 0;
   private readonly unread = new Unread();
   private unfinished?: UnfinishedFrame;
@@ -98,10 +98,17 @@ export class StreamSocket extends WebSocket implements SocketContext {
   hold(bytes: number, handle: () => Promise<void> | undefined): void {
     this.heldBytes += bytes;
     if (this.heldBytes > STREAM_LIMITS.frameBytes) return this.end(CLOSE.notAuthenticated, 'wait for ready');
-    this.introduction = this.introduction.then(async () => {
-      if (this.isOpen) await handle();
-      this.heldBytes -= bytes;
-    });
+    this.introduction = this.inTurn(this.introduction, handle, bytes);
+  }
+
+  private async inTurn(
+    before: Promise<void>,
+    handle: () => Promise<void> | undefined,
+    bytes: number,
+  ): Promise<void> {
+    await before;
+    if (this.isOpen) await handle();
+    this.heldBytes -= bytes;
   }
 
   /** Answers what is no frame; who sends it again and again is sent away. */

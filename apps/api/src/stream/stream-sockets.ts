@@ -93,6 +93,11 @@ export class StreamSockets implements OnModuleInit, OnModuleDestroy, BeforeAppli
     }
   }
 
+  /** Where a socket comes from that has not shown a key. */
+  addressOf(socket: StreamSocket): string {
+    return this.strangers.get(socket)?.address ?? '';
+  }
+
   /** Throws when this address has too many sockets that have not shown a key. */
   requireRoomForStranger(address: string): void {
     const others = [...this.strangers.values()].filter((stranger) => stranger.address === address);

@@ -54,7 +54,7 @@ export class StreamGateway implements OnGatewayInit<WebSocketServer> {
   @Public()
   async auth(@ConnectedSocket() socket: StreamSocket, @MessageBody('body') dto: AuthFrameDto): Promise<void> {
     if (socket.principal) throw new AppError('conflict', 'this socket is authenticated already');
-    this.sockets.admit(socket, await this.callers.identify(dto.api_key));
+    this.sockets.admit(socket, await this.callers.identify(dto.api_key, this.sockets.addressOf(socket)));
   }
 
   @SubscribeMessage('completion')

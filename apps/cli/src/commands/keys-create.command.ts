@@ -48,7 +48,7 @@ export class KeysCreateCommand extends VerbCommand<CreateOptions> {
     return value;
   }
 
-  @Option({ flags: '--profile <tier>', description: 'free (default), pro or enterprise' })
+  @Option({ flags: '--profile <tier>', description: 'free (default), pro, enterprise or one of your own' })
   parseProfile(value: string): string {
     return value;
   }

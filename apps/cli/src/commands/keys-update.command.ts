@@ -39,7 +39,7 @@ export class KeysUpdateCommand extends VerbCommand<UpdateOptions> {
     });
   }
 
-  @Option({ flags: '--profile <tier>', description: 'free, pro or enterprise' })
+  @Option({ flags: '--profile <tier>', description: 'free, pro, enterprise or one of your own' })
   parseProfile(value: string): string {
     return value;
   }

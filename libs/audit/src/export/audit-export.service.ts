@@ -7,7 +7,7 @@ import type { AuditRecord } from '../chain/audit-record.js';
 import { checkpointLine } from '../chain/checkpoint-line.js';
 import { CheckpointsRepository } from '../chain/checkpoints.repository.js';
 import { Checkpoints } from '../chain/checkpoints.service.js';
-import { CSV_HEAD, csvRow } from './csv.js';
+import { CSV_HEAD, eventRow } from './csv.js';
 import { type AuditLine, eventLine } from './export-lines.js';
 
 const PAGE = 1_000;
@@ -53,7 +53,7 @@ export class AuditExport {
     yield CSV_HEAD;
     for (const name of await this.projects(project)) {
       const { head, first } = await this.records.ends(name);
-      for await (const page of this.pages(name, first, head.seq)) yield page.map(csvRow).join('');
+      for await (const page of this.pages(name, first, head.seq)) yield page.map(eventRow).join('');
     }
   }
 

@@ -1,10 +1,11 @@
+import { csvRow } from '@app/common';
 import type { AuditRecord } from '../chain/audit-record.js';
 
 export const CSV_HEAD =
   'project,seq,at,type,actor_kind,actor_id,target_kind,target_id,outcome,request_id,diff\r\n';
 
 /** One event for a spreadsheet. Without its links: only the JSON lines can be verified. */
-export function csvRow({
+export function eventRow({
   project,
   seq,
   at,
@@ -19,11 +20,5 @@ export function csvRow({
     ...[project, String(seq), at, type, actor.kind, actor.id, target.kind, target.id, outcome],
     ...[requestId ?? '', diff === null ? '' : JSON.stringify(diff)],
   ];
-  return `${cells.map(cell).join(',')}\r\n`;
-}
-
-/** A spreadsheet would run what begins like a formula: callers choose some of these texts. */
-function cell(text: string): string {
-  const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+  return csvRow(cells);
 }

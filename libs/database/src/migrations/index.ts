@@ -7,6 +7,8 @@ import { Tasks5000 } from './5000-tasks.js';
 import { Artifacts6000 } from './6000-artifacts.js';
 import { Budgets7000 } from './7000-budgets.js';
 import { Audit8000 } from './8000-audit.js';
+import { Tiers9000 } from './9000-tiers.js';
+import { Usage9500 } from './9500-usage.js';
 
 /**
  * The schema's history, oldest first; one that was released never changes. TypeORM takes the order from the
@@ -21,4 +23,6 @@ export const MIGRATIONS: (new () => MigrationInterface & { name: string })[] = [
   Artifacts6000,
   Budgets7000,
   Audit8000,
+  Tiers9000,
+  Usage9500,
 ];

@@ -40,9 +40,12 @@ export class TaskQueue implements OnModuleInit {
     return tickets.map(taskOf);
   }
 
-  /** The highest level that any key can reach. */
-  get levels(): number {
-    return Math.max(...this.tiers.list().map(({ concurrentRuns }) => concurrentRuns));
+  /** Rounds up to the most that any tier allows: one by one at first, then in larger steps, as each costs a query. */
+  get levels(): number[] {
+    const most = Math.max(...this.tiers.list().map(({ concurrentRuns }) => concurrentRuns));
+    const levels = [];
+    for (let level = 1; level < most; level += Math.max(1, Math.floor(level / 8))) levels.push(level);
+    return [...levels, most];
   }
 
   async putBack(id: string): Promise<void> {

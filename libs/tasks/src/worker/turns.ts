@@ -25,7 +25,7 @@ export class Turns {
       const claims: Claim[] = [];
       // A process with one place keeps none back: a key that has a task out elsewhere would never get it.
       const kept = places > 1 ? 1 : 0;
-      for (let level = 1; level <= this.queue.levels; level += 1) {
+      for (const level of this.queue.levels) {
         const most = level === 1 ? free : free - kept;
         if (claims.length >= most) break;
         await this.takeLevel(level, most, worker, claims);

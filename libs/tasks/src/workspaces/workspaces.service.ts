@@ -26,6 +26,7 @@ const SCRATCH_NAME = /^(task_[0-9a-z]+)\.(\d{1,9})$/;
 /** Copies are made before their rows are committed: only folders that rested this long are without an owner. */
 const UNOWNED_AFTER_MS = 3_600_000;
 /** What one sweep removes at most; the next one goes on. */
+const DAY_MS = 86_400_000;
 const SWEEP_LIMIT = 1_000;
 
 /**
@@ -61,10 +62,10 @@ export class Workspaces {
     }
   }
 
-  /** Removes what ended or killed tasks left: throw-away folders, and copies that no row knows. */
+  /** Removes what tasks left: throw-away folders, copies that are old, and those that no row knows. */
   async sweep(isRunning: (taskId: string, attempt: number) => Promise<boolean>): Promise<void> {
     const scratch = await this.sweepScratch(isRunning);
-    const copies = await this.sweepArtifacts();
+    const copies = (await this.sweepExpired()) + (await this.sweepArtifacts());
     if (scratch + copies > 0) this.logger.log({ msg: 'cleared what tasks left behind', scratch, copies });
   }
 
@@ -110,6 +111,18 @@ export class Workspaces {
       if (removed === SWEEP_LIMIT) break;
       if (taskId === undefined || (await isRunning(taskId, Number(attempt)))) continue;
       removed += await this.attempt(() => removeTree(join(shelf, name)));
+    }
+    return removed;
+  }
+
+  /** What was kept for as long as it is to be kept. That it was there stays known as long as the task. */
+  private async sweepExpired(): Promise<number> {
+    const days = this.config.artifactsRetentionDays;
+    const before = new Date(this.clock.now().getTime() - days * DAY_MS);
+    let removed = 0;
+    for await (const taskId of this.store.tasksUntouchedSince(before)) {
+      if (removed === SWEEP_LIMIT) break;
+      removed += await this.attempt(() => this.store.dropTask(taskId));
     }
     return removed;
   }

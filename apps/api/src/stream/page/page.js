@@ -37,6 +37,8 @@ const form = new RequestForm((kind, fields) => {
   card.element.scrollIntoView({ block: 'nearest' });
 });
 
+// Until now Enter would have sent the form nowhere.
+byId('connect', HTMLButtonElement).disabled = false;
 byId('connect-form').addEventListener('submit', (event) => {
   event.preventDefault();
   const key = keyField.value.trim();
