@@ -42,11 +42,11 @@ const STORED: Record<string, string[]> = {
   context: ['task_inputs.input'],
   append: ['task_inputs.input'],
   file: ['task_inputs.input'],
-  argument: ['audit_events.diff', 'audit_events_first.diff', 'task_events.data'],
+  argument: ['audit_events.diff', 'task_events.data'],
   printed: ['task_events.data'],
   thought: ['task_events.data'],
   written: ['task_events.data'],
-  path: [...['audit_events.diff', 'audit_events_first.diff', 'task_artifacts.path', 'task_events.data']],
+  path: [...['audit_events.diff', 'task_artifacts.path', 'task_events.data']],
   result: ['task_events.data', 'tasks.result'],
   taskEchoed: ['task_events.data', 'tasks.error'],
 };
@@ -91,6 +91,8 @@ describe('canaries in every route, error and crash', () => {
     service = await startTestService(
       {
         LOG_LEVEL: 'trace',
+        FAILED_KEYS_PER_MINUTE: '10000',
+        UNAUTHENTICATED_PER_MINUTE: '10000',
         ANTHROPIC_API_KEY: credential.text,
         KEY_PEPPER: pepper.text,
         AUDIT_KEY: auditKey.text,
@@ -185,7 +187,7 @@ describe('canaries in every route, error and crash', () => {
   const inRun = () => until('the model is asked', () => service.model.journal.length > 0);
   const settled = () => until('no run is open', openRuns, (open) => open === 0);
 
-  it('administration: keys and budgets are made, shown, changed and removed', async () => {
+  it('administration: keys, budgets, tiers and projects are made, shown, changed and removed', async () => {
     const make = async (body: object) =>
       (await ask('POST', '/v1/admin/keys', { as: admin, body })).body as { id: string; key: string };
     const made = await make({ project_id: 'canary-app', tier: 'enterprise' });
@@ -203,6 +205,12 @@ describe('canaries in every route, error and crash', () => {
     await ask('POST', `${path}/grants`, { as: admin, body: { amount: 5, reason: 'a test' } });
     await ask('GET', path, { as: admin });
     await ask('DELETE', path, { as: admin });
+    await ask('PUT', '/v1/admin/tiers/canary', { as: admin, body: { from: 'pro', concurrent_runs: 2 } });
+    await ask('DELETE', '/v1/admin/tiers/canary', { as: admin });
+    await ask('POST', '/v1/admin/tiers/pro/reset', { as: admin });
+    await ask('POST', '/v1/admin/projects', { as: admin, body: { project_id: 'other-app' } });
+    for (const turn of ['disable', 'enable'])
+      await ask('POST', `/v1/admin/projects/other-app/${turn}`, { as: admin });
     await ask('POST', '/v1/admin/audit/verify', { as: admin, body: {} });
     await ask('POST', '/v1/admin/policy/explain', { as: admin, body: { tier: 'pro' } });
     Object.assign(PARAMS, { key: made.id });

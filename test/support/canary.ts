@@ -34,9 +34,11 @@ export const namesIn = (said: string, canaries: Canary[]): string[] =>
 /** Where in the whole database each of them stands, as `table.column`; one that is nowhere has an empty list. */
 export async function columnsWith(sql: pg.Client, canaries: Canary[]): Promise<Record<string, string[]>> {
   const { rows: tables } = await sql.query<{ name: string; shown: string }>(
-    `SELECT format('%I.%I', table_schema, table_name) AS name, table_name AS shown
-       FROM information_schema.tables
-      WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`,
+    // Of a table in parts the whole.
+    `SELECT format('%I.%I', nspname, relname) AS name, relname AS shown
+       FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+      WHERE relkind IN ('r', 'p', 'm') AND NOT relispartition
+        AND nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')`,
   );
   const found = Object.fromEntries(canaries.map(({ name }) => [name, new Set<string>()]));
   for (const { name, shown } of tables) {
