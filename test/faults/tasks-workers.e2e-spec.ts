@@ -123,10 +123,13 @@ describe('workers and servers that are killed, stopped and told to go', () => {
     return { row, events };
   }
 
-  /** Tasks of another key take all other places: one free at one worker and two at the other. Says how to end them. */
+  /**
+   * A task of another key stays at the larger worker, which keeps its last place for newcomers: it has two for one
+   * key, and the smaller worker one. Says how to end that task.
+   */
   async function threePlacesAtTwoWorkers(): Promise<() => Promise<void>> {
     const held = await Promise.all(
-      Array.from({ length: 5 }, () => user.submit({ description: 'held: until told' })),
+      Array.from({ length: 4 }, () => user.submit({ description: 'held: until told' })),
     );
     const end = async (ids: string[]) => {
       for (const id of ids) await writeFile(join(fleet.blobDir, 'scratch', `${id}.1`, 'go'), '');
