@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm';
 import { ENDED, type LedgerProcess, startLedgerProcess } from '../../../../test/support/ledger-process.js';
 import { createTestDatabase, type TestDatabase } from '../../../../test/support/test-database.js';
+import { newId } from '@app/common';
 import { migrate } from '../migrate.js';
 import { Budgets7000 } from './7000-budgets.js';
 import { MIGRATIONS } from './index.js';
@@ -56,7 +57,8 @@ describe('the migration of budgets', () => {
     const ledger = await startLedgerProcess(database.url);
     try {
       const { key, open } = await fill(ledger);
-      const runs = `SELECT id, outcome, cost_nano FROM runs WHERE id <> 'run_before' ORDER BY id`;
+      const old = newId('run');
+      const runs = `SELECT id, outcome, cost_nano FROM runs WHERE id <> '${old}' ORDER BY id`;
       const before = await ledger.rows(runs);
 
       const undone = await undo();
@@ -65,8 +67,8 @@ describe('the migration of budgets', () => {
       expect(await ledger.rows(`SELECT to_regclass('budgets') AS there`)).toEqual([{ there: null }]);
       // The schema before works as it did.
       const [said] = await ledger.rows(
-        `SELECT admit_run('run_before', 'p', $1, 0, 9, 'task', 'm', NULL, NULL, 1, 'billed', 'i', 'o', '1 minute')`,
-        [key],
+        `SELECT admit_run($2, 'p', $1, 0, 9, 'task', 'm', NULL, NULL, 1, 'billed', 'i', 'o', '1 minute')`,
+        [key, old],
       );
       expect(said).toEqual({ admit_run: 'admitted' });
 
@@ -74,7 +76,7 @@ describe('the migration of budgets', () => {
 
       expect(await ledger.rows(runs)).toEqual(before);
       // A run of the time before holds nothing, and ends all the same.
-      for (const run of [open, 'run_before']) expect(await ledger.ledger.end(run, ENDED)).not.toBeNull();
+      for (const run of [open, old]) expect(await ledger.ledger.end(run, ENDED)).not.toBeNull();
       const budget = await ledger.budget({ project: 'p', keyId: key, limit: 1_500 });
       expect((await ledger.ledger.admit(ledger.opening(key))).verdict).toBe('admitted');
       expect(await ledger.ledger.admit(ledger.opening(key))).toMatchObject({ refusal: { budget } });
