@@ -2,13 +2,16 @@
 // calls the stand-in model by HTTP. Started and killed by race.bench.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Test } from '@nestjs/testing';
-import { AuthModule, KeysService } from '../../dist/libs/auth/src/index.js';
-import { CommonModule } from '../../dist/libs/common/src/index.js';
-import { ConfigModule, loadConfig } from '../../dist/libs/config/src/index.js';
-import { DatabaseModule } from '../../dist/libs/database/src/index.js';
-import { CliExecutor } from '../../dist/libs/executor/src/index.js';
-import { PermissionsModule } from '../../dist/libs/permissions/src/index.js';
-import { Runs, RunsModule } from '../../dist/libs/runs/src/index.js';
+
+// Not by name: where nothing was built yet, the checks of imports must pass.
+const built = (lib) => import(new URL(`../../dist/libs/${lib}/src/index.js`, import.meta.url));
+const { AuthModule, KeysService } = await built('auth');
+const { CommonModule } = await built('common');
+const { ConfigModule, loadConfig } = await built('config');
+const { DatabaseModule } = await built('database');
+const { CliExecutor } = await built('executor');
+const { PermissionsModule } = await built('permissions');
+const { Runs, RunsModule } = await built('runs');
 
 const { environment, modelUrl, model, clients } = JSON.parse(process.argv[2]);
 const between = (least, most) => Math.floor(least + Math.random() * (most - least + 1));
@@ -106,7 +109,7 @@ await app.close();
 process.exit(0);
 
 async function open(instance) {
-  const { Transactions } = await import('../../dist/libs/database/src/index.js');
+  const { Transactions } = await built('database');
   const sql = 'SELECT count(*)::int AS n FROM runs WHERE outcome IS NULL AND instance = $1';
   return (await app.get(Transactions).manager.query(sql, [instance]))[0].n;
 }

@@ -96,6 +96,14 @@ describe('/v1/admin/budgets', () => {
     await expect(database.query('DELETE FROM budget_grants')).rejects.toThrow('append-only');
   });
 
+  it('grants add up to no more than a budget can count', async () => {
+    const { body } = await set();
+    const grant = () => call('POST', `budgets/${body.id}/grants`, { amount: 999_999_999 });
+    expect((await grant()).body.window).toMatchObject({ granted: 999_999_999, remaining: 1_000_000_019 });
+    const again = await grant();
+    expect([again.status, again.body.error.param]).toEqual([400, 'amount']);
+  });
+
   it('a limit may go below what is used: nothing is left then', async () => {
     const { body } = await set({ limit_usd: 1 });
     await complete();

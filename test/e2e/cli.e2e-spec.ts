@@ -194,6 +194,7 @@ describe('claude-api, as its user runs it', () => {
       PORT: '0',
       ANTHROPIC_API_KEY: 'sk-ant-canary',
       CLAUDE_CLI_PATH: '/nowhere/claude',
+      PRICES_FILE: '/nowhere/prices.json',
     };
     const { code, stdout } = await runCli(sick, ['doctor', '--json']);
     const found = Object.fromEntries(JSON.parse(stdout).checks.map((row: any) => [row.check, row]));
@@ -203,12 +204,14 @@ describe('claude-api, as its user runs it', () => {
       home: { status: 'ok' },
       'claude cli': { status: 'fail', fix: expect.stringContaining('CLAUDE_CLI_PATH') },
       credential: { status: 'ok', detail: 'api_key' },
+      prices: { status: 'fail', detail: expect.stringContaining('/nowhere/prices.json') },
       migrations: { status: 'ok' },
       clock: { status: 'ok' },
       audit: { status: 'warn', fix: expect.stringContaining('no superuser') },
     });
     expect(stdout).not.toContain('canary');
-    const well = await runCli({ ...sick, CLAUDE_CLI_PATH: '' }, ['doctor']);
+    const well = await runCli({ ...sick, CLAUDE_CLI_PATH: '', PRICES_FILE: '' }, ['doctor']);
+    expect(well.stdout).toMatch(/ok +prices +claude-cli-/);
     expect(well.stdout).toMatch(/ok +claude cli +\d+\.\d+\.\d+/);
     expect(well.code).toBe(0);
   });

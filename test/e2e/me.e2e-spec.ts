@@ -1,4 +1,5 @@
 import { Bootstrap, KeysService, operatorPrincipal } from '@app/auth';
+import { BudgetsService } from '@app/budgets';
 import { startTestService, type TestService } from '../support/test-service.js';
 
 describe('GET /v1/me', () => {
@@ -15,7 +16,7 @@ describe('GET /v1/me', () => {
   const make = (input: object) =>
     service.app.get(KeysService).create(operatorPrincipal(), { project: 'my-app', ...input });
 
-  it('tells a key what its tier and its own grants leave of it', async () => {
+  it('tells a key what its tier and its own grants leave of it, and what it pays from', async () => {
     const made = await make({
       tier: 'pro',
       name: 'production',
@@ -24,6 +25,10 @@ describe('GET /v1/me', () => {
       requestsPerMinute: 7,
       expiresInSeconds: 3600,
     });
+    const budgets = service.app.get(BudgetsService);
+    const set = (input: object) => budgets.set(operatorPrincipal(), { period: 'month', ...input });
+    const own = await set({ key: made.id, limitRequests: 9 });
+    const shared = await set({ project: 'my-app', limitUsd: 20 });
     expect(await me(made.key)).toEqual({
       status: 200,
       body: {
@@ -51,6 +56,10 @@ describe('GET /v1/me', () => {
           filesystem: 'write',
           workspace_bytes: 100_000_000,
         },
+        budgets: [
+          expect.objectContaining({ id: own.id, key_id: made.id, unit: 'requests', limit: 9 }),
+          expect.objectContaining({ id: shared.id, key_id: null, unit: 'usd', limit: 20 }),
+        ],
       },
     });
   });

@@ -120,7 +120,7 @@ describe('completions over a socket', () => {
     expect((await client.request(asked('a'))).at(-1).type).toBeDefined();
   });
 
-  it('cancelled: done with what was said so far, paid for, and the model is no longer asked', async () => {
+  it('cancelled: done with what was said so far, its cost not known, and the model is no longer asked', async () => {
     service.model.script = SLOWLY;
     client.send(asked('a'));
     await working('a');
@@ -129,7 +129,10 @@ describe('completions over a socket', () => {
     expect(events.at(-1)).toMatchObject({
       type: 'done',
       finish_reason: 'cancelled',
-      usage: { input_tokens: 12 },
+      // The model may have said more than was heard: nobody knows what it charges.
+      usage: { input_tokens: null, output_tokens: null },
+      cost_usd: null,
+      warnings: [expect.stringContaining('counts as reserved')],
     });
     expect(textOf(events).length).toBeLessThan(1000);
     await until('it was cut', () => service.model.aborted === 1);

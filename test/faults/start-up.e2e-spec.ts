@@ -86,6 +86,7 @@ describe('starting with something wrong', () => {
     ['MAX_RUNS', '0'],
     ['CLAUDE_CODE_USE_BEDROCK', '1'],
     ['ANTHROPIC_API_KEY', 'sk-ant-…'],
+    ['PRICES_FILE', '/nowhere/prices.json'],
     // Boxes of a service that runs as root are somebody else's, who cannot pass here.
     ...(process.getuid?.() === 0 ? [['BLOB_DIR', '/root/blobs']] : []),
   ])('a setting that cannot work is named: %s=%s', async (name = '', value = '') => {

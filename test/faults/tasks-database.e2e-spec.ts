@@ -33,6 +33,8 @@ describe('tasks whose database goes away, and what an earlier boot left', () => 
   let api: ServerProcess;
   let worker: ServerProcess;
   let user: TaskApi;
+  /** How long a worker takes to start here that has nothing to clear. */
+  let plainStartMs: number;
 
   beforeAll(async () => {
     model = await ModelStandIn.start();
@@ -42,7 +44,9 @@ describe('tasks whose database goes away, and what an earlier boot left', () => 
     // The account of the boxes has to pass.
     await chmod(blobs, 0o711);
     api = await start({ ROLE: 'api' });
+    const startedAt = Date.now();
     worker = await start({ ROLE: 'worker' });
+    plainStartMs = Date.now() - startedAt;
     databaseUrl = await databaseUrlOf(api.env);
     user = new TaskApi(api.url, (await api.createKey()).key);
   });
@@ -187,13 +191,14 @@ describe('tasks whose database goes away, and what an earlier boot left', () => 
           `SELECT (SELECT count(*)::int FROM tasks WHERE status = 'running') AS tasks, (SELECT count(*)::int FROM runs WHERE outcome IS NULL) AS runs`,
         )
       )[0];
-    await until('all have ended', open, ({ tasks, runs }: any) => tasks + runs === 0);
+    await until('all have ended', open, ({ tasks, runs }: any) => tasks + runs === 0, 150_000);
     await until(
       'the folders are gone',
       () => readdir(join(blobs, 'scratch')),
       ({ length }) => length === 0,
     );
-    expect(Date.now() - startedAt).toBeLessThan(30_000);
+    // A plain start takes some 2 s on a machine that has time: a busy one is given as much more.
+    expect(Date.now() - startedAt).toBeLessThan(Math.max(30_000, 15 * plainStartMs));
     expect(await readdir(join(tmpdir(), `claude-api-${instance}`))).not.toContain(owner);
     const ended = await rows(
       `SELECT t.status, t.error->>'code' AS code, r.error_code, count(*)::int, count(DISTINCT e.task_id)::int AS told
@@ -206,5 +211,5 @@ describe('tasks whose database goes away, and what an earlier boot left', () => 
     expect(worker.output).toContain('settled tasks of a lost worker');
     const next = await user.submit({ description: 'short: now' });
     expect((await user.ended(next)).status).toBe('succeeded');
-  });
+  }, 240_000);
 });

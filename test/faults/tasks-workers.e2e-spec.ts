@@ -24,6 +24,7 @@ const PARTS = {
   ],
   drained: [{ text: 'I take long.', ...bash('sleep 300') }],
   brief: [bash('sleep 3'), { text: 'Done.' }],
+  held: [bash('until [ -e go ]; do sleep 0.1; done'), { text: 'Done.' }],
   short: [bash('sleep 0.5'), { text: 'Done.' }],
   told: [
     { text: 'word '.repeat(100), chunks: 100, chunkDelayMs: 40, ...bash('sleep 4') },
@@ -122,6 +123,30 @@ describe('workers and servers that are killed, stopped and told to go', () => {
     return { row, events };
   }
 
+  /**
+   * A task of another key stays at the larger worker, which keeps its last place for newcomers: it has two for one
+   * key, and the smaller worker one. Says how to end that task.
+   */
+  async function threePlacesAtTwoWorkers(): Promise<() => Promise<void>> {
+    const held = await Promise.all(
+      Array.from({ length: 4 }, () => user.submit({ description: 'held: until told' })),
+    );
+    const end = async (ids: string[]) => {
+      for (const id of ids) await writeFile(join(fleet.blobDir, 'scratch', `${id}.1`, 'go'), '');
+      for (const id of ids) expect((await user.ended(id)).status).toBe('succeeded');
+    };
+    for (const id of held) await user.atWork(id);
+    const placed = await fleet.rows<{ id: string; place: string }>(
+      `SELECT t.id, row_number() OVER (PARTITION BY r.owner ORDER BY t.id) AS place
+         FROM tasks t JOIN runs r ON r.id = t.run_id WHERE t.id = ANY($1)`,
+      [held],
+    );
+    const free = placed.filter(({ place }) => Number(place) <= 2).map(({ id }) => id);
+    expect(free).toHaveLength(3);
+    await end(free);
+    return () => end(held.filter((id) => !free.includes(id)));
+  }
+
   it('says that a worker is one, and how much it takes', () => {
     expect(survivor.output).toMatch(/: a worker\n {2}tasks {6}up to 4 at once\n/);
   });
@@ -199,6 +224,7 @@ describe('workers and servers that are killed, stopped and told to go', () => {
 
   it('runs no more of a key than its tier allows, over two workers, and lets another key’s task pass', async () => {
     const [many, one] = [await fleet.user('pro', 'many'), await fleet.user('pro', 'one')];
+    const letGo = await threePlacesAtTwoWorkers();
     const ids = await Promise.all(
       Array.from({ length: 10 }, () => many.submit({ description: 'short: now' })),
     );
@@ -221,6 +247,7 @@ describe('workers and servers that are killed, stopped and told to go', () => {
       `SELECT count(DISTINCT owner)::int AS workers FROM runs WHERE project = 'many'`,
     );
     expect(workers).toEqual([{ workers: 2 }]);
+    await letGo();
   });
 
   it('1: the API killed during a stream: the worker goes on, and a reader of the next API gets the rest', async () => {

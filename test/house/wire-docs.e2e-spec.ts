@@ -36,6 +36,8 @@ const lasting = (frame: unknown): unknown =>
   JSON.parse(
     JSON.stringify(frame, (_, value) => (typeof value === 'number' ? 0 : value))
       .replaceAll(/\b(task|run|req|art|toolu)_[0-9a-f]+/g, '$1_…')
+      // Whichever comes first tells of a call: what the model said, or what the CLI made of it.
+      .replaceAll('"/workspace/', '"')
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'a time'),
   );
 
@@ -109,7 +111,7 @@ describe('the page of the wire', () => {
       const like = lasting(frame);
       const isIt = (told: any) =>
         client.frames.indexOf(told) >= seen && isDeepStrictEqual(lasting(told), like);
-      const found = await client.until(isIt, 15_000).catch(() => undefined);
+      const found = await client.until(isIt, 30_000).catch(() => undefined);
       // Told by what came of this type instead.
       if (!found)
         expect({

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { KeysService, operatorPrincipal } from '@app/auth';
 import { type AppConfig, loadConfig } from '@app/config';
+import type { Surroundings } from '../../apps/api/src/configure-app.js';
 import { createApp } from '../../apps/api/src/create-app.js';
 import { ModelStandIn } from './model-stand-in.js';
 import { createTestDatabase } from './test-database.js';
@@ -29,7 +30,10 @@ interface Answer {
   text: string;
 }
 
-export async function startTestService(env: Record<string, string> = {}): Promise<TestService> {
+export async function startTestService(
+  env: Record<string, string> = {},
+  surroundings: Surroundings = {},
+): Promise<TestService> {
   const database = await createTestDatabase();
   const model = await ModelStandIn.start();
   const home = await mkdtemp(join(tmpdir(), 'test-service-'));
@@ -48,7 +52,7 @@ export async function startTestService(env: Record<string, string> = {}): Promis
       ...env,
     },
   );
-  const app = await createApp(config, database.url);
+  const app = await createApp(config, database.url, surroundings);
   await app.listen(0, '127.0.0.1');
   const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
   return {

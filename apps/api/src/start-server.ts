@@ -3,6 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Bootstrap, KeysService, operatorPrincipal } from '@app/auth';
+import { pricesFrom } from '@app/budgets';
 import { type AppConfig, ConfigError, loadConfig } from '@app/config';
 import { type DatabaseHandle, takeInstallation } from '@app/database';
 import { CredentialHealth, requireSandbox, Sandbox } from '@app/executor';
@@ -38,7 +39,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     // Loaded for the demo only: it is no part of the real service.
     const demo = options.demo ? await import('./demo/demo.js') : undefined;
     const config = demo ? await demo.demoConfig(options, undo) : loadConfig(options);
-    // Here and not where it is injected: Nest would log the refusal beside its one line.
+    // Here and not where they are injected: Nest would log the refusal beside its one line.
+    pricesFrom(config.pricesFile);
     await requireSandbox(config);
     const database = await takeInstallation(config, undo);
     const draining = new Draining();

@@ -12,13 +12,13 @@ export function duration(option: string, value: string): number {
 }
 
 export function wholeNumber(option: string, value: string, least: number, most: number): number {
-  const number = /^[0-9]{1,12}$/.test(value) ? Number(value) : Number.NaN;
+  const number = /^[0-9]{1,16}$/.test(value) ? Number(value) : Number.NaN;
   if (number >= least && number <= most) return number;
   throw new UsageError(`${option} must be a whole number from ${least} to ${most}`);
 }
 
 export function decimal(option: string, value: string, least: number, most: number): number {
-  const number = /^[0-9]{1,6}(\.[0-9]{1,9})?$/.test(value) ? Number(value) : Number.NaN;
+  const number = /^[0-9]{1,16}(\.[0-9]{1,9})?$/.test(value) ? Number(value) : Number.NaN;
   if (number >= least && number <= most) return number;
   throw new UsageError(`${option} must be a number from ${least} to ${most}`);
 }

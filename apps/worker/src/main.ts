@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { pricesFrom } from '@app/budgets';
 import type { AppConfig } from '@app/config';
 import { takeInstallation } from '@app/database';
 import { CredentialHealth, requireSandbox, Sandbox } from '@app/executor';
@@ -20,7 +21,8 @@ export async function startWorker(config: AppConfig, logger: LoggerService): Pro
     for (const step of undo.splice(0).toReversed()) await step();
   };
   try {
-    // Here and not where it is injected: Nest would log the refusal beside its one line.
+    // Here and not where they are injected: Nest would log the refusal beside its one line.
+    pricesFrom(config.pricesFile);
     await requireSandbox(config);
     const database = await takeInstallation(config, undo);
     const app = await NestFactory.createApplicationContext(WorkerModule.of(config, database.url), {

@@ -27,16 +27,16 @@ export class Callers {
   async identify(presented: string | undefined, address: string): Promise<KnownCaller> {
     const key = presented === undefined ? undefined : this.verifier.shown(presented);
     const isKnown = key !== undefined && this.verifier.knows(key);
-    if (!isKnown) this.failed.count(address);
+    if (!isKnown) this.failed.requireFew(address);
     try {
       if (!key) throw new InvalidKey(presented === undefined ? 'missing' : 'malformed');
       const verify = () => this.verifier.verifyShown(key);
-      const principal = await verify();
-      if (!isKnown) this.failed.forgive(address);
-      return { principal, verify };
+      return { principal: await verify(), verify };
     } catch (error) {
-      if (error instanceof InvalidKey) this.failures.add(error.fault, key?.kid);
-      else if (!isKnown) this.failed.forgive(address);
+      if (error instanceof InvalidKey) {
+        this.failures.add(error.fault, key?.kid);
+        if (!isKnown) this.failed.add(address);
+      }
       throw error;
     }
   }

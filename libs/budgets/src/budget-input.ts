@@ -1,6 +1,6 @@
 import { AppError } from '@app/common';
 import type { BudgetUnit } from './allowance.js';
-import { PERIODS, type Period } from './budget.js';
+import { type Budget, PERIODS, type Period } from './budget.js';
 import { usdToNano } from './money.js';
 
 /** Exactly one of them. */
@@ -31,6 +31,8 @@ export interface GrantInput {
 
 const MOST_USD = 1_000_000_000;
 const MOST_COUNT = Number.MAX_SAFE_INTEGER;
+/** Of all grants of a window together, as it is stored: sums stay far within what the database counts to. */
+const MOST_GRANTED = { usd: usdToNano(MOST_USD), tokens: BigInt(MOST_COUNT), requests: BigInt(MOST_COUNT) };
 const REASON = /^\P{Cc}{0,200}$/u;
 
 export function invalid(param: string, message: string): AppError {
@@ -57,11 +59,15 @@ export function checkPeriod(period: string): Period {
 }
 
 /** As it is stored. A grant gives something. */
-export function grantOf({ amount, reason }: GrantInput, unit: BudgetUnit): bigint {
+export function grantOf({ amount, reason }: GrantInput, { unit, window }: Budget): bigint {
   if (reason !== undefined && !REASON.test(reason)) {
     throw invalid('reason', 'must be at most 200 characters, none of them a control character');
   }
-  return stored('amount', unit, amount, 1);
+  const granted = stored('amount', unit, amount, 1);
+  if (window.granted + granted > MOST_GRANTED[unit]) {
+    throw invalid('amount', 'is too much beside what was granted before: raise the limit instead');
+  }
+  return granted;
 }
 
 function stored(param: string, unit: BudgetUnit, value: number, least: 0 | 1): bigint {

@@ -14,7 +14,7 @@ import {
 } from './budget-input.js';
 import { amountOf } from './budget.errors.js';
 import { BudgetsRepository } from './budgets.repository.js';
-import { BUDGETS_CHANNEL } from './denials.js';
+import { BUDGETS_CHANNEL, Denials } from './denials.js';
 
 export interface Page<T> {
   data: T[];
@@ -40,6 +40,7 @@ export class BudgetsService {
     private readonly budgets: BudgetsRepository,
     private readonly audit: AuditLog,
     private readonly notifications: Notifications,
+    private readonly denials: Denials,
   ) {}
 
   /** Makes the budget of a key or project for a unit and period, or gives the one that there is its new limit. */
@@ -52,7 +53,7 @@ export class BudgetsService {
       throw invalid('time_zone', 'must be the name of a time zone, such as Europe/Berlin');
     }
     const subject = await this.subjectOf(principal, input);
-    return this.transactions.run(async () => {
+    return this.changing(async () => {
       const there = await this.budgets.lockLike({ ...subject, ...limited, period });
       if (there) {
         if (input.timeZone !== undefined && input.timeZone !== there.timeZone) {
@@ -93,7 +94,7 @@ export class BudgetsService {
 
   async update(principal: Principal, id: string, input: UpdateBudgetInput): Promise<Budget> {
     const limited = limitOf(input);
-    return this.transactions.run(async () => {
+    return this.changing(async () => {
       const budget = (await this.budgets.lock(id, reachOf(principal))) ?? refuse();
       if (limited && limited.unit !== budget.unit) {
         throw invalid(`limit_${limited.unit}`, `is not the unit of this budget: that is ${budget.unit}`);
@@ -105,9 +106,9 @@ export class BudgetsService {
 
   /** More for the window of this moment, and no other. */
   async grant(principal: Principal, id: string, input: GrantInput): Promise<Budget> {
-    return this.transactions.run(async () => {
+    return this.changing(async () => {
       const budget = (await this.budgets.lock(id, reachOf(principal))) ?? refuse();
-      const amount = grantOf(input, budget.unit);
+      const amount = grantOf(input, budget);
       const grant = { id: newId('grant'), budget: id, amount, reason: input.reason, by: principal.keyId };
       await this.budgets.grant(grant);
       const diff = { grant: grant.id, amount: amountOf(budget.unit, amount), reason: input.reason ?? null };
@@ -117,7 +118,7 @@ export class BudgetsService {
 
   /** Runs that are under way keep to it to their end. */
   async remove(principal: Principal, id: string): Promise<Budget> {
-    return this.transactions.run(async () => {
+    return this.changing(async () => {
       const budget = (await this.budgets.lock(id, reachOf(principal))) ?? refuse();
       await this.budgets.remove(id);
       return this.record(principal, 'budget.removed', budget, {});
@@ -153,6 +154,12 @@ export class BudgetsService {
       throw new AppError('not_found', 'there is no such project', { param: 'project_id' });
     }
     return { project: project!, keyId: null };
+  }
+
+  private async changing(work: () => Promise<Budget>): Promise<Budget> {
+    const changed = await this.transactions.run(work);
+    this.denials.forgetAll();
+    return changed;
   }
 
   private async record(

@@ -34,12 +34,14 @@ export class Denials implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    const forgetAll = () => {
-      this.changes += 1;
-      this.of.clear();
-    };
-    this.notifications.listen(BUDGETS_CHANNEL, forgetAll);
-    this.notifications.onReconnect(forgetAll);
+    this.notifications.listen(BUDGETS_CHANNEL, () => this.forgetAll());
+    this.notifications.onReconnect(() => this.forgetAll());
+  }
+
+  /** Also for who has just changed a budget here: its answer must not come before the word of it. */
+  forgetAll(): void {
+    this.changes += 1;
+    this.of.clear();
   }
 
   forget(keyId: string): void {

@@ -6,6 +6,7 @@ export { BudgetsService, type Page } from './budgets.service.js';
 export { BudgetDto, BudgetListDto, HoldListDto } from './dto/budget.dto.js';
 export { Denials } from './denials.js';
 export { nanoToUsd, usdToNano } from './money.js';
+export { pricesFrom } from './price-file.js';
 export type { ModelBill, RunAccount } from './run-account.js';
 export { RunAccounts } from './run-accounts.js';
 export {

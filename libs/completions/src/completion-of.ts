@@ -40,7 +40,9 @@ function warningsOf(run: Run, result: RunResult, demo: boolean): string[] {
   return warnings;
 }
 
-function unknownCost(run: Run, { usage }: RunResult): string {
+function unknownCost(run: Run, { usage, status }: RunResult): string {
+  if (status === 'cancelled')
+    return 'what was used until it was cancelled is not known and counts as reserved';
   const isReported = usage.every(
     ({ inputTokens, outputTokens }) => inputTokens !== null && outputTokens !== null,
   );

@@ -190,6 +190,6 @@ describe('startDatabase', () => {
         expect(errors[n]!.message).toContain(words);
         expect(errors[n]!.message).not.toMatch(/hunter2|[0-9a-f]{64}|\n/);
       });
-    }, 5_000);
+    });
   });
 });

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '@app/auth';
+import { BudgetsModule } from '@app/budgets';
 import { EcosystemModule } from '@app/ecosystem';
 import { PermissionsModule } from '@app/permissions';
 import { PolicyExplanation } from './policy-explanation.service.js';
@@ -14,7 +15,7 @@ const SHARED = [RunPolicy, PolicyExplanation, TierAdministration];
 
 /** What a run may do, and who decides it, without what runs it: the command line asks here too. */
 @Module({
-  imports: [AuthModule, EcosystemModule, PermissionsModule],
+  imports: [AuthModule, BudgetsModule, EcosystemModule, PermissionsModule],
   controllers: [PolicyController, SelfController, TiersController],
   providers: [...SHARED, Self],
   exports: SHARED,

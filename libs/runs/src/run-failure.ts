@@ -43,8 +43,8 @@ export function stopped(reason: StopReason | null): AppError {
 
 function failed(outcome: Extract<Outcome, { status: 'failed' }>): AppError {
   const { upstreamStatus } = outcome;
-  // Not the whole answer: a gateway may quote the request, and prompts have no place in a log.
-  const cause = upstreamStatus === undefined ? outcome.cause : publicReason(outcome.cause);
+  // Not its words: they may quote the request, and prompts have no place in a log.
+  const cause = upstreamStatus === undefined ? outcome.cause : kindOfAnswer(upstreamStatus, outcome.cause);
   const details = upstreamStatus === undefined ? {} : { upstream_status: upstreamStatus };
   switch (outcome.code) {
     case 'credential_unavailable':
@@ -60,10 +60,11 @@ function failed(outcome: Extract<Outcome, { status: 'failed' }>): AppError {
         },
       );
     case 'upstream_rejected':
-      return new AppError('invalid_request', `the model’s API refused the request: ${cause}`, {
-        details,
-        cause,
-      });
+      return new AppError(
+        'invalid_request',
+        `the model’s API refused the request: ${publicReason(outcome.cause)}`,
+        { details, cause },
+      );
     case 'upstream_error':
       return new AppError('upstream_error', 'the model’s API failed or could not be reached', {
         details,
@@ -95,11 +96,23 @@ const LONGEST_REASON = 300;
 
 /** The message of the API's own error envelope: it speaks of the caller's request. Anything else stays inside. */
 function publicReason(cause: string): string {
+  const { message } = errorIn(cause);
+  return typeof message === 'string' ? message.slice(0, LONGEST_REASON) : 'no reason was given';
+}
+
+/** For the log: `the model’s API answered 400 (invalid_request_error)`. */
+function kindOfAnswer(status: number, cause: string): string {
+  const { type } = errorIn(cause);
+  const isKind = typeof type === 'string' && /^[a-z_]{1,64}$/.test(type);
+  return `the model’s API answered ${status}${isKind ? ` (${type})` : ''}`;
+}
+
+function errorIn(answer: string): { type?: unknown; message?: unknown } {
   try {
-    const { error } = JSON.parse(cause) as { error?: { message?: unknown } };
-    if (typeof error?.message === 'string') return error.message.slice(0, LONGEST_REASON);
+    const { error } = JSON.parse(answer) as { error?: object };
+    return error ?? {};
   } catch {
-    // Not the envelope: nothing of it is for the caller.
+    // Not the envelope: nothing of it is for anybody.
+    return {};
   }
-  return 'no reason was given';
 }

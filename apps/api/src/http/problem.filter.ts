@@ -46,6 +46,7 @@ function answer(response: Response, problem: AppError, requestId: string): void 
       response.setHeader(`x-ratelimit-${name}`, String(problem.details[name]));
     }
   }
+  if (problem.status === 426) response.setHeader('upgrade', 'websocket');
   if (problem.status === 401) response.setHeader('www-authenticate', 'Bearer');
   response.status(problem.status).json(problem.toEnvelope(requestId));
 }

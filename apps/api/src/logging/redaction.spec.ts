@@ -1,6 +1,7 @@
 import type { AppConfig } from '@app/config';
+import { AppError } from '@app/common';
 import { redactor } from './redaction.js';
-import { StructuredLog } from './structured-log.js';
+import { requestScope, StructuredLog } from './structured-log.js';
 
 const config = {
   logLevel: 'info',
@@ -56,5 +57,29 @@ describe('redaction', () => {
     );
     expect(lines.join('')).toContain('23505');
     expect(lines.join('')).not.toContain('a prompt');
+  });
+
+  it('does not log what a caller is told of their own request, but its code and cause', () => {
+    const lines: string[] = [];
+    const log = new StructuredLog(config, { write: (line) => void lines.push(line) });
+    const cause = new Error('answered 400');
+    log.warn({ msg: 'failed', err: new AppError('invalid_request', 'refused: a prompt', { cause }) });
+    log.warn({ msg: 'failed', err: new AppError('cli_crashed', 'ended without an answer', { cause }) });
+    expect(lines.map((line) => JSON.parse(line).err)).toMatchObject([
+      { code: 'invalid_request', cause: { message: 'answered 400' } },
+      { code: 'cli_crashed', message: 'ended without an answer' },
+    ]);
+    expect(lines.join('')).not.toContain('a prompt');
+  });
+
+  it('has on each line of a request its id, and nothing of the line before', () => {
+    const lines: string[] = [];
+    const log = new StructuredLog(config, { write: (line) => void lines.push(line) });
+    requestScope.run({ request_id: 'req_1' }, () => {
+      log.log({ msg: 'first', run: 'run_1' });
+      log.log({ msg: 'second' });
+    });
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ run: 'run_1' }, { request_id: 'req_1' }]);
+    expect(lines[1]).not.toContain('run_1');
   });
 });

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { LoggerService } from '@nestjs/common';
 import { type DestinationStream, destination, pino, type Level, type Logger } from 'pino';
+import { AppError } from '@app/common';
 import type { AppConfig } from '@app/config';
 import { redactor } from './redaction.js';
 
@@ -31,7 +32,8 @@ export class StructuredLog implements LoggerService {
         level: config.logLevel,
         base: undefined,
         serializers: { err: failure },
-        mixin: () => requestScope.getStore() ?? {},
+        // A copy: pino writes the fields of the line into it.
+        mixin: () => ({ ...requestScope.getStore() }),
       },
       { write: (line) => sink.write(redact(line)) },
     );
@@ -71,10 +73,14 @@ export class StructuredLog implements LoggerService {
   }
 }
 
-/** Names what failed. Not the error's other fields: a database error carries the values of the query. */
+/**
+ * Names what failed. Not the error's other fields: a database error carries the values of the query. Nor what a
+ * caller is told of their own request: it may quote them.
+ */
 function failure(error: unknown): unknown {
   if (!(error instanceof Error)) return { message: String(error) };
-  const { name, message, stack, cause } = error;
-  const code = (error as { code?: unknown }).code;
-  return { name, message, code, stack, cause: cause === undefined ? undefined : failure(cause) };
+  const cause = error.cause === undefined ? undefined : failure(error.cause);
+  if (error instanceof AppError && error.status < 500) return { name: error.name, code: error.code, cause };
+  const { name, message, stack } = error;
+  return { name, message, code: (error as { code?: unknown }).code, stack, cause };
 }

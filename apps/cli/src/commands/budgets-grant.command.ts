@@ -25,7 +25,7 @@ export class BudgetsGrantCommand extends VerbCommand<GrantOptions> {
 
   @Option({ flags: '--amount <n>', description: 'dollars, tokens or requests, as the budget counts' })
   parseAmount(value: string): number {
-    return decimal('--amount', value, 0, 999_999);
+    return decimal('--amount', value, 0, Number.MAX_SAFE_INTEGER);
   }
 
   @Option({ flags: '--reason <reason>', description: 'for people' })

@@ -47,17 +47,17 @@ export class BudgetsSetCommand extends VerbCommand<SetOptions> {
 
   @Option({ flags: '--limit-usd <n>', description: 'US dollars' })
   parseLimitUsd(value: string): number {
-    return decimal('--limit-usd', value, 0, 999_999);
+    return decimal('--limit-usd', value, 0, 1_000_000_000);
   }
 
   @Option({ flags: '--limit-tokens <n>', description: 'tokens of all classes' })
   parseLimitTokens(value: string): number {
-    return wholeNumber('--limit-tokens', value, 0, 999_999_999_999);
+    return wholeNumber('--limit-tokens', value, 0, Number.MAX_SAFE_INTEGER);
   }
 
   @Option({ flags: '--limit-requests <n>', description: 'completions and tasks' })
   parseLimitRequests(value: string): number {
-    return wholeNumber('--limit-requests', value, 0, 999_999_999_999);
+    return wholeNumber('--limit-requests', value, 0, Number.MAX_SAFE_INTEGER);
   }
 
   @Option({

@@ -1,15 +1,13 @@
 import { Option, SubCommand } from 'nest-commander';
-import { wholeNumber } from '../option-values.js';
-import { type Answer, VerbCommand } from '../verb.command.js';
+import { ListCommand, type PageOptions } from '../list.command.js';
+import type { Answer } from '../verb.command.js';
 
-interface ListOptions {
+interface ListOptions extends PageOptions {
   projectId?: string;
-  limit?: number;
-  cursor?: string;
 }
 
 @SubCommand({ name: 'list', description: 'the newest first' })
-export class KeysListCommand extends VerbCommand<ListOptions> {
+export class KeysListCommand extends ListCommand<ListOptions> {
   protected async answer(_: string[], { projectId, limit, cursor }: ListOptions): Promise<Answer> {
     const { withKeys } = await import('../keys-session.js');
     const { keyPage } = await import('../key-answers.js');
@@ -21,16 +19,6 @@ export class KeysListCommand extends VerbCommand<ListOptions> {
 
   @Option({ flags: '--project-id <project>', description: 'only the keys of this project' })
   parseProjectId(value: string): string {
-    return value;
-  }
-
-  @Option({ flags: '--limit <n>', description: 'how many at most; default: 50' })
-  parseLimit(value: string): number {
-    return wholeNumber('--limit', value, 1, 200);
-  }
-
-  @Option({ flags: '--cursor <cursor>', description: 'where the page before ended' })
-  parseCursor(value: string): string {
     return value;
   }
 }

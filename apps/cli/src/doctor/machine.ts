@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { pricesFrom } from '@app/budgets';
 import { type AppConfig, ConfigError, type ModelCredential } from '@app/config';
 import { probeIsolation } from '@app/executor';
 import { call, jsonOf } from '../http/live-server.js';
@@ -28,6 +29,22 @@ export function checkCredential(credential: ModelCredential | undefined): Findin
     detail: 'none: the server starts, and answers runs with 503',
     fix: 'set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN as "claude setup-token" prints it',
   };
+}
+
+/** Those that runs are paid by. */
+export function checkPrices(file: string | undefined): Finding {
+  try {
+    const { version } = pricesFrom(file);
+    return {
+      check: 'prices',
+      status: 'ok',
+      detail: `${version}${file ? `: ${file} over the built-in ones` : ''}`,
+    };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const fix = 'correct that file, or unset PRICES_FILE: then the built-in prices are used';
+    return { check: 'prices', status: 'fail', detail: error.message, fix };
+  }
 }
 
 /** Tries a real box, as a start does. */

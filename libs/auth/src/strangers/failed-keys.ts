@@ -7,8 +7,8 @@ import { tooManyRequests } from './strangers.errors.js';
 const MINUTE_MS = 60_000;
 
 /**
- * Bounds how many keys that do not work one network may show in a minute. A key that nobody knows counts from the
- * moment it is shown, so that many at a time are no more than one after the other, until it is found to work.
+ * Bounds how many keys that do not work one network may show in a minute. Only those that were found not to work
+ * count: after a restart all clients behind one proxy show good keys that nobody knows yet, and all at once.
  */
 @Injectable()
 export class FailedKeys {
@@ -17,19 +17,14 @@ export class FailedKeys {
     private readonly counts: StrangerCounts,
   ) {}
 
-  /** Throws `rate_limited` when it was one too many. */
-  count(address: string): void {
-    const { isBlocked, timeToExpire } = this.counts.add(
-      keyOf(address),
-      MINUTE_MS,
-      this.config.failedKeysPerMinute,
-    );
-    if (isBlocked) throw tooManyRequests('too many keys from this address did not work', timeToExpire);
+  /** Throws `rate_limited` after too many. */
+  requireFew(address: string): void {
+    const seconds = this.counts.secondsUntilFewer(keyOf(address), this.config.failedKeysPerMinute);
+    if (seconds > 0) throw tooManyRequests('too many keys from this address did not work', seconds);
   }
 
-  /** The key that was counted last does work, or nobody could tell. */
-  forgive(address: string): void {
-    this.counts.forgive(keyOf(address));
+  add(address: string): void {
+    this.counts.add(keyOf(address), MINUTE_MS, this.config.failedKeysPerMinute);
   }
 }
 

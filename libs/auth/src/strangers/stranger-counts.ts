@@ -41,9 +41,11 @@ export class StrangerCounts implements ThrottlerStorage {
     return { totalHits: window.hits, timeToExpire: seconds, isBlocked, timeToBlockExpire: seconds };
   }
 
-  /** Takes one hit back: it was none. */
-  forgive(key: string): void {
+  /** 0 = there is room for another one. */
+  secondsUntilFewer(key: string, limit: number): number {
     const window = this.windows.get(key);
-    if (window) window.hits -= 1;
+    const now = this.clock.monotonicMs();
+    if (!window || window.endsAt <= now || window.hits < limit) return 0;
+    return Math.ceil((window.endsAt - now) / 1000);
   }
 }

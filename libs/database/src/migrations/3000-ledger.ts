@@ -65,7 +65,7 @@ const RUN_USAGE = `
   )`;
 
 // One round trip. The key's row is locked so that two admissions of one key count each other.
-const ADMIT_RUN = `
+export const ADMIT_RUN = `
   CREATE FUNCTION admit_run(
     p_id text, p_project text, p_key_id text, p_epoch integer, p_concurrent_runs integer, p_kind text,
     p_model text, p_request_id text, p_metadata jsonb, p_max_cost_nano bigint, p_cost_kind text,

@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { ADMIT_RUN as ADMIT_RUN_BEFORE } from './3000-ledger.js';
 import { ADMIT_RUN, CHECK_ALLOWANCE } from './7000/admit-run.js';
 import { END_RUN, EXTEND_RUN } from './7000/hold-functions.js';
 import { BUDGET_REFUSAL, BUDGET_WINDOW_AT, OPEN_BUDGET_WINDOW, TAKE_RATE } from './7000/window-functions.js';
@@ -131,26 +132,3 @@ const HOLDS = `
     ADD COLUMN authorised_calls integer NOT NULL DEFAULT 0,
     ADD COLUMN settled_nano bigint,
     ADD COLUMN settled_tokens bigint`;
-
-const ADMIT_RUN_BEFORE = `
-  CREATE FUNCTION admit_run(
-    p_id text, p_project text, p_key_id text, p_epoch integer, p_concurrent_runs integer, p_kind text,
-    p_model text, p_request_id text, p_metadata jsonb, p_max_cost_nano bigint, p_cost_kind text,
-    p_instance text, p_owner text, p_lease interval
-  ) RETURNS text LANGUAGE plpgsql AS $$
-  DECLARE
-    current_epoch integer;
-  BEGIN
-    SELECT epoch INTO current_epoch FROM api_keys
-      WHERE id = p_key_id AND status = 'active' AND (expires_at IS NULL OR expires_at > now())
-      FOR NO KEY UPDATE;
-    IF NOT FOUND THEN RETURN 'key_ended'; END IF;
-    IF current_epoch <> p_epoch THEN RETURN 'key_changed'; END IF;
-    IF (SELECT count(*) FROM runs WHERE key_id = p_key_id AND outcome IS NULL AND lease_until > now())
-       >= p_concurrent_runs THEN RETURN 'concurrency'; END IF;
-    INSERT INTO runs (id, project, key_id, kind, model, request_id, metadata, max_cost_nano, cost_kind,
-                      instance, owner, lease_until)
-      VALUES (p_id, p_project, p_key_id, p_kind, p_model, p_request_id, p_metadata, p_max_cost_nano,
-              p_cost_kind, p_instance, p_owner, now() + p_lease);
-    RETURN 'admitted';
-  END $$`;

@@ -152,13 +152,14 @@ export class BoundRun {
     this.stopReason = answer.stopReason;
     this.answered = answer.complete;
     this.cut = answer.hasContent && !answer.complete;
-    this.failure = answer.complete ? null : { status: null, message: 'the answer was cut' };
+    if (answer.complete) this.failure = null;
+    else this.note({ status: null, message: 'the answer was cut' });
   }
 
   /** A call was answered with an error (`usage` is null: it was not taken), or not at all. */
   fail(call: ModelCall, failure: UpstreamFailure, usage: ModelUsage | null = null): void {
     this.settle(call, usage);
-    this.failure = failure;
+    this.note(failure);
   }
 
   /** Remembers a call that is under way, so that `abort` can wait for what it used. */
@@ -179,6 +180,11 @@ export class BoundRun {
   async abort(): Promise<void> {
     this.aborted.abort();
     await this.settled();
+  }
+
+  /** A call that is cut because its run has ended is no trouble of the model's API. */
+  private note(failure: UpstreamFailure): void {
+    if (!this.aborted.signal.aborted) this.failure = failure;
   }
 
   private settle(call: ModelCall, usage: ModelUsage | null): void {

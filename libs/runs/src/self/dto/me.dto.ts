@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { ApiKey } from '@app/auth';
+import { BudgetDto } from '@app/budgets';
 import { MODEL_FAMILIES, type ModelFamily, type Scope } from '@app/common';
 import type { EffectivePolicy } from '@app/permissions';
 import type { Standing } from '../self.service.js';
@@ -77,8 +78,13 @@ export class MeDto {
     nullable: true,
   })
   limits: LimitsDto | null;
+  @ApiProperty({
+    description: 'What its runs pay from: its own and those of its project.',
+    type: [BudgetDto],
+  })
+  budgets: BudgetDto[];
 
-  static from({ key, limits }: Standing): MeDto {
+  static from({ key, limits, budgets }: Standing): MeDto {
     const { id, name, project, kind, tier, createdAt, expiresAt } = key;
     return {
       key: {
@@ -88,6 +94,7 @@ export class MeDto {
       },
       scopes: [...key.scopes],
       limits: limits && LimitsDto.from(limits),
+      budgets: budgets.map((budget) => BudgetDto.from(budget)),
     };
   }
 }
