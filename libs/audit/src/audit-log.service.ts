@@ -40,34 +40,40 @@ export class AuditLog {
    * this process appends to the project's chain. `more` writes what else is to be told, in the same transaction.
    */
   async record<T>(event: AuditEvent, change: AuditedChange, more?: (said: T) => Promise<void>): Promise<T> {
-    const answer = await this.atOnce<T>(event, change);
-    if (answer) return answer.said;
-    return this.transactions.run(async () => {
-      const { said, events } = await this.records.make<T>(change);
-      if (events > 0) await this.link(event);
-      if (events > 1) await more?.(said);
-      return said;
+    // Who holds locks must not wait for a turn.
+    if (this.transactions.isOpen) return this.step(event, change, more);
+    return this.#heads.inTurn(event.project, async () => {
+      const answer = await this.atOnce<T>(event, change);
+      return answer ? answer.said : this.transactions.run(() => this.step(event, change, more));
     });
   }
 
   /** Undefined = the chain's end was not what we thought, or there is more to tell, and nothing happened. */
   private async atOnce<T>(event: AuditEvent, change: AuditedChange): Promise<ChangeAnswer<T> | undefined> {
     const { project } = event;
-    if (this.transactions.isOpen || !this.#heads.guess(project)) return undefined;
-    return this.#heads.inTurn(project, async () => {
-      const head = this.#heads.guess(project);
-      if (!head) return undefined;
-      const record = this.#key.link(head, event, this.after(head));
-      let answer: ChangeAnswer<T> | undefined;
-      try {
-        answer = await this.records.makeAndAppend<T>(change, record);
-        if (answer && answer.events > 0) this.#heads.advance(project, dated(record));
-        return answer;
-      } finally {
-        // Those who wait for their turn ask the database, at once.
-        if (!answer) this.#heads.doubt(project);
-      }
-    });
+    const head = this.#heads.guess(project);
+    if (!head) return undefined;
+    const record = this.#key.link(head, event, this.after(head));
+    let answer: ChangeAnswer<T> | undefined;
+    try {
+      answer = await this.records.makeAndAppend<T>(change, record);
+      if (answer && answer.events > 0) this.#heads.advance(project, dated(record));
+      return answer;
+    } finally {
+      if (!answer) this.#heads.doubt(project);
+    }
+  }
+
+  /** One of several statements of a transaction, which then holds the end of the chain. */
+  private async step<T>(
+    event: AuditEvent,
+    change: AuditedChange,
+    more?: (said: T) => Promise<void>,
+  ): Promise<T> {
+    const { said, events } = await this.records.make<T>(change);
+    if (events > 0) await this.link(event);
+    if (events > 1) await more?.(said);
+    return said;
   }
 
   private async link(event: AuditEvent): Promise<void> {

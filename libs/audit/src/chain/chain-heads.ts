@@ -7,6 +7,7 @@ export interface DatedHead extends ChainHead {
 }
 
 const MOST_PROJECTS = 10_000;
+const LONGEST_WAIT_MS = 500;
 
 /**
  * Where this process believes that chains end. Only the database knows: a link that was made on a wrong belief is
@@ -39,15 +40,30 @@ export class ChainHeads {
     if (believed) this.#believed.set(project, { ...believed, isOurs: false });
   }
 
-  /** One after the other within a project: the second of two guesses at once would always be wrong. */
+  /**
+   * One after the other within a project: of two guesses at once the second would always be wrong. Who has waited
+   * long goes ahead: the one before it may be waiting for a database that does not answer.
+   */
   async inTurn<T>(project: string, work: () => Promise<T>): Promise<T> {
     const before = this.#turns.get(project);
-    const turn = Promise.resolve(before).then(work, work);
-    this.#turns.set(project, turn);
+    const turn = before ? soon(before).then(work) : work();
+    const over = turn.then(noop, noop);
+    this.#turns.set(project, over);
     try {
       return await turn;
     } finally {
-      if (this.#turns.get(project) === turn) this.#turns.delete(project);
+      if (this.#turns.get(project) === over) this.#turns.delete(project);
     }
   }
+}
+
+const noop = () => undefined;
+
+async function soon(before: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, LONGEST_WAIT_MS);
+  });
+  await Promise.race([before, late]);
+  clearTimeout(timer);
 }
