@@ -123,7 +123,7 @@ describe(`the usage of ${ROWS} runs`, () => {
         (
           await timed(async () => {
             await here.ledger.admit(opening);
-            await here.ledger.end(opening.runId, ENDED);
+            await here.end(opening.runId, ENDED);
           })
         ).ms,
       );

@@ -52,7 +52,7 @@ describe('budgets', () => {
     const observed = { nano: 300n, tokens: 40n };
     expect(await one.ledger.extend(run, ask({ observed }))).toEqual({ maxTokens: 900 });
     expect(await windows(usd, tokens)).toMatchObject([{ held: 1_300 }, { held: 1_040 }]);
-    await one.ledger.end(run, used(777n, 66n));
+    await one.end(run, used(777n, 66n));
     expect(await windows(usd, tokens, requests)).toEqual([
       { limit: 10_000, held: 0, settled: 777, overrun: 0 },
       { limit: 5_000, held: 0, settled: 66, overrun: 0 },
@@ -122,7 +122,7 @@ describe('budgets', () => {
     const all = await one.budget({ project: 'p', limit: 15_000 });
     let admittedRuns = 0;
     const clients = Array.from({ length: 40 }, async (_, client) => {
-      const { ledger, opening } = processes[client % 2]!;
+      const { ledger, opening, end } = processes[client % 2]!;
       for (let turn = 0; turn < 5; turn++) {
         const run = opening(key);
         const admission = await ledger.admit(run);
@@ -130,7 +130,7 @@ describe('budgets', () => {
         admittedRuns += 1;
         const call = await ledger.extend(run.runId, ask());
         const nano = 'maxTokens' in call ? BigInt(Math.ceil(call.maxTokens / 3)) + 100n : 0n;
-        await ledger.end(run.runId, used(nano));
+        await end(run.runId, used(nano));
       }
     });
     await Promise.all(clients);
@@ -146,7 +146,7 @@ describe('budgets', () => {
   it('keep what a model used above all that was held apart, and count it', async () => {
     const budget = await one.budget({ project: 'p', keyId: key, limit: 5_000 });
     const run = await admitted();
-    const news = await one.ledger.end(run, used(4_500n));
+    const news = await one.end(run, used(4_500n));
     expect(await one.window(budget)).toMatchObject({ held: 0, settled: 1_000, overrun: 3_500 });
     expect(news).toMatchObject({ overruns: [{ budget, unit: 'usd', amount: '3500' }] });
     expect(await one.ledger.admit(one.opening(key))).toMatchObject({ refusal: { remaining: 500n } });
@@ -157,7 +157,7 @@ describe('budgets', () => {
     const [called, idle] = [await admitted(), await admitted()];
     await one.ledger.extend(called, ask({ observed: { nano: 300n, tokens: 3n } }));
     for (const run of [called, idle]) {
-      await one.ledger.end(run, { ...ENDED, outcome: 'failed', usage: null, costNano: null, used: null });
+      await one.end(run, { ...ENDED, outcome: 'failed', usage: null, costNano: null, used: null });
     }
     expect(await one.window(budget)).toMatchObject({ held: 0, settled: 1_300 });
     const settled = await one.rows(
@@ -173,7 +173,7 @@ describe('budgets', () => {
   it('settle a run once, and give one that has ended nothing more', async () => {
     const budget = await one.budget({ project: 'p', keyId: key, limit: 50_000 });
     const run = await admitted();
-    const ends = await Promise.all(processes.map(({ ledger }) => ledger.end(run, used(500n))));
+    const ends = await Promise.all(processes.map(({ end }) => end(run, used(500n))));
     expect(ends.filter((news) => news !== null)).toHaveLength(1);
     expect(await one.ledger.extend(run, ask())).toEqual({ ended: true });
     expect(await one.window(budget)).toMatchObject({ held: 0, settled: 500 });
@@ -182,9 +182,7 @@ describe('budgets', () => {
   it('tell of each threshold exactly once in a window, however many runs end at that moment', async () => {
     const budget = await one.budget({ project: 'p', keyId: key, limit: 40_000 });
     const runs = await Promise.all(Array.from({ length: 40 }, () => admitted()));
-    const news = await Promise.all(
-      runs.map((run, index) => processes[index % 2]!.ledger.end(run, used(1_000n))),
-    );
+    const news = await Promise.all(runs.map((run, index) => processes[index % 2]!.end(run, used(1_000n))));
     const told = news.flatMap((one_) => one_!.alerts.map(({ pct }) => pct));
     expect(told.sort((a, b) => a - b)).toEqual([50, 80, 95, 100]);
     expect(
@@ -202,7 +200,7 @@ describe('budgets', () => {
     );
     expect(await one.ledger.extend(run, ask())).toEqual({ maxTokens: 900 });
     await admitted();
-    await one.ledger.end(run, used(600n));
+    await one.end(run, used(600n));
     const rows = await one.rows(
       'SELECT held_n, settled_n FROM budget_windows WHERE budget_id = $1 ORDER BY starts_at',
       [budget],

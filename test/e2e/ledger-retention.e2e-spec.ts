@@ -46,7 +46,7 @@ describe('the months of the ledger', () => {
       [inMonths(12), 'runs_default'],
     ] as const) {
       expect(await here.ledger.admit(here.opening(key, { runId }))).toMatchObject({ verdict: 'admitted' });
-      expect(await here.ledger.end(runId, ENDED)).toMatchObject({ ended: true });
+      expect(await here.end(runId, ENDED)).toMatchObject({ ended: true });
       expect(await partitionOf(runId)).toEqual(where);
     }
 
@@ -59,7 +59,7 @@ describe('the months of the ledger', () => {
       ...{ model: 'm', calls: 1, inputTokens: 1, outputTokens: 1, cacheReadTokens: 0, cacheWrite5mTokens: 0 },
       ...{ cacheWrite1hTokens: 0, costNano: 1n, priceVersion: 'v1' },
     };
-    expect(await here.ledger.end(later, { ...ENDED, usage: [bill] })).toMatchObject({ ended: true });
+    expect(await here.end(later, { ...ENDED, usage: [bill] })).toMatchObject({ ended: true });
     expect(await here.rows('SELECT 1 FROM runs_default UNION ALL SELECT 1 FROM run_usage_default')).toEqual(
       [],
     );
@@ -94,7 +94,7 @@ describe('the months of the ledger', () => {
       while (!dropped || ended < 30) {
         const opening = here.opening(key, { runId: runIdAt(clock.now()) });
         expect(await here.ledger.admit(opening)).toMatchObject({ verdict: 'admitted' });
-        expect(await here.ledger.end(opening.runId, ENDED)).toMatchObject({ ended: true });
+        expect(await here.end(opening.runId, ENDED)).toMatchObject({ ended: true });
         ended += 1;
       }
     });

@@ -101,7 +101,7 @@ describe('the sums of usage', () => {
               ...{ cacheWrite5mTokens: 0, cacheWrite1hTokens: 0, costNano: 1_000n, priceVersion: 'v1' },
             },
           ];
-          await process.ledger.end(opening.runId, { ...ENDED, usage, costNano: 1_000n });
+          await process.end(opening.runId, { ...ENDED, usage, costNano: 1_000n });
           ended += 1;
         }
       }),

@@ -82,6 +82,9 @@ export async function startLedgerProcess(databaseUrl: string, clock?: Clock) {
       );
       return row;
     },
+    /** Of a run of the project `p`. */
+    end: (runId: string, ending: RunEnding) =>
+      ledger.end({ id: runId, project: 'p', key_id: 'key_of_a_test' }, ending),
     stop: async () => {
       await client.end();
       await app.close();

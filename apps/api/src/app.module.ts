@@ -11,6 +11,7 @@ import { PermissionsGuard, PermissionsModule } from '@app/permissions';
 import { TasksModule, TaskWorkerModule } from '@app/tasks';
 import { HealthModule } from './health/health.module.js';
 import type { ReadinessCheck } from './health/readiness.js';
+import { MetricsController } from './metrics/metrics.controller.js';
 import { StreamModule } from './stream/stream.module.js';
 
 /** Every route of the service. Who asks is settled before what they may do; both before a body is read. */
@@ -36,6 +37,7 @@ export class AppModule {
           useFactory: readinessChecks,
         }),
       ],
+      controllers: [MetricsController],
       providers: [
         { provide: APP_GUARD, useExisting: StrangersGuard },
         { provide: APP_GUARD, useExisting: AuthGuard },

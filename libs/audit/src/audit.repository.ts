@@ -1,6 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import { QueryFailedError } from 'typeorm';
 import { Transactions } from '@app/database';
+import type { AuditedChange, ChangeAnswer } from './audited-change.js';
 import { type AuditRecord, CHAIN_START, type ChainHead } from './chain/audit-record.js';
+import type { DatedHead } from './chain/chain-heads.js';
 
 /** int8 arrives as text; a chain stays far below 2^53. */
 type Row<T extends { seq: number }> = Omit<T, 'seq'> & { seq: string };
@@ -13,14 +16,17 @@ export const AT_TEXT = `regexp_replace(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-D
 export const RECORD_COLUMNS = `project, seq, ${AT_TEXT} AS at, type, actor, target, outcome, diff,
   request_id AS "requestId", prev, mac, mac_key_id AS "macKeyId"`;
 
+/** What `append_audit` says of a chain that has grown. */
+const NOT_THE_END = 'AU001';
+
 /** The chains of all projects. Rows are only ever added; the tables' triggers refuse anything else. */
 @Injectable()
 export class AuditRepository {
   constructor(private readonly transactions: Transactions) {}
 
   /** The end of the chain, which nobody else can read for writing until our transaction ends. */
-  async lockHead(project: string): Promise<ChainHead & { at: Date }> {
-    const rows = await this.transactions.manager.query<Row<ChainHead & { at: Date }>[]>(
+  async lockHead(project: string): Promise<DatedHead> {
+    const rows = await this.transactions.manager.query<Row<DatedHead>[]>(
       `INSERT INTO audit_heads (project, seq, mac) VALUES ($1, $2, $3)
        ON CONFLICT (project) DO UPDATE SET project = EXCLUDED.project -- locks the row and returns it
        RETURNING seq, mac, at`,
@@ -30,15 +36,41 @@ export class AuditRepository {
   }
 
   async append(record: AuditRecord): Promise<void> {
-    const { project, seq, at, type, actor, target, outcome, diff, requestId, prev, mac, macKeyId } = record;
-    await this.transactions.manager.query(
-      `WITH event AS (
-         INSERT INTO audit_events
-           (project, seq, mac, at, type, actor, target, outcome, diff, request_id, prev, mac_key_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12))
-       UPDATE audit_heads SET seq = $2, mac = $3, at = $4 WHERE project = $1`,
-      [project, seq, mac, at, type, actor, target, outcome, diff, requestId, prev, macKeyId],
+    await this.transactions.manager.query(`SELECT append_audit(${places(0)})`, columnsOf(record));
+  }
+
+  /** Makes a change whose events are still to be appended, in the same transaction. */
+  async make<T>({ call, values, events }: AuditedChange): Promise<ChangeAnswer<T>> {
+    const rows = await this.transactions.manager.query<ChangeAnswer<T>[]>(
+      `WITH made AS MATERIALIZED (SELECT ${call} AS said) SELECT said, ${events} AS events FROM made`,
+      values,
     );
+    return rows[0]!;
+  }
+
+  /**
+   * Makes a change and appends the one event that tells of it. Undefined = nothing has happened: the chain does
+   * not end before this record, or more than one event has to be told.
+   */
+  async makeAndAppend<T>(
+    { call, values, events }: AuditedChange,
+    record: AuditRecord,
+  ): Promise<ChangeAnswer<T> | undefined> {
+    try {
+      const rows = await this.transactions.manager.query<ChangeAnswer<T>[]>(
+        `WITH made AS MATERIALIZED (SELECT ${call} AS said),
+           counted AS MATERIALIZED (SELECT said, ${events} AS events FROM made)
+         SELECT said, events,
+                -- No chain at all ends before a record of more than one event.
+                CASE WHEN events > 0 THEN append_audit(${places(values.length, 'CASE WHEN events = 1 THEN $ END')}) END
+         FROM counted`,
+        [...values, ...columnsOf(record)],
+      );
+      return rows[0]!;
+    } catch (error) {
+      if (error instanceof QueryFailedError && error.driverError.code === NOT_THE_END) return undefined;
+      throw error;
+    }
   }
 
   /** Every project of which anything at all is left. */
@@ -105,6 +137,20 @@ export class AuditRepository {
     );
     return rows.map(withNumber);
   }
+}
+
+/** In the order of `append_audit`'s parameters. */
+function columnsOf(record: AuditRecord): unknown[] {
+  const { project, seq, at, type, actor, target, outcome, diff, requestId, prev, mac, macKeyId } = record;
+  return [project, seq, mac, at, type, actor, target, outcome, diff, requestId, prev, macKeyId];
+}
+
+/** `$n` for each of those after so many others; the first as `project` says. */
+function places(others: number, project = '$'): string {
+  return Array.from({ length: 12 }, (_, index) => {
+    const place = `$${others + index + 1}`;
+    return index === 0 ? project.replace('$', () => place) : place;
+  }).join(', ');
 }
 
 export function withNumber<T extends { seq: number }>(row: Row<T>): T {

@@ -10,8 +10,8 @@ export { pricesFrom } from './price-file.js';
 export type { ModelBill, RunAccount } from './run-account.js';
 export { RunAccounts } from './run-accounts.js';
 export {
-  type AbandonedRun,
   type BudgetNews,
+  type OpenRun,
   type RunEnding,
   RunLedger,
   type RunOpening,

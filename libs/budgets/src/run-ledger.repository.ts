@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { type AuditEvent, AuditLog } from '@app/audit';
 import { Transactions } from '@app/database';
 import {
   type Admission,
@@ -54,8 +55,8 @@ export interface BudgetNews {
   overruns: { budget: string; unit: BudgetUnit; amount: string }[];
 }
 
-/** A run that its owner did not end. */
-export interface AbandonedRun {
+/** A run that has no outcome yet. */
+export interface OpenRun {
   id: string;
   project: string;
   key_id: string;
@@ -65,23 +66,28 @@ const LEASE = '60 seconds';
 
 /**
  * The ledger: one row per run with exactly one terminal outcome, one immutable usage row per model of it, and what
- * it holds of its budgets until then. Every method joins the caller's transaction.
+ * it holds of its budgets until then. A run's start and its end are in the audit if they are here. Every method
+ * joins the caller's transaction.
  */
 @Injectable()
 export class RunLedger {
-  constructor(private readonly transactions: Transactions) {}
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly audit: AuditLog,
+  ) {}
 
   /** Opens a run, with its first hold, when key, rate, concurrency and budgets allow it. One round trip. */
   async admit(run: RunOpening): Promise<Admission> {
-    const [row] = await this.transactions.manager.query<{ said: AdmissionRow }[]>(
-      `SELECT admit_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS said`,
-      [
+    const said = await this.audit.record<AdmissionRow>(startOf(run), {
+      call: 'admit_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)',
+      values: [
         ...[run.runId, run.project, run.keyId, run.epoch, run.concurrentRuns, run.requestsPerMinute],
         ...[run.first.nano, run.first.tokens, run.kind, run.model, run.requestId, run.metadata],
         ...[run.maxCostNano, run.costKind, run.instance, run.owner, LEASE],
       ],
-    );
-    return admissionOf(row!.said);
+      events: `(said->>'verdict' = 'admitted')::int`,
+    });
+    return admissionOf(said);
   }
 
   /** Takes the rate of work that will wait, when something is left of every budget. Holds nothing. */
@@ -107,24 +113,26 @@ export class RunLedger {
     return verdict === 'ended' ? { ended: true } : { refused: refusalOf(refusal!) };
   }
 
-  /** Null when the run had its outcome already: the first one stays. */
-  async end(runId: string, ending: RunEnding): Promise<BudgetNews | null> {
-    const [row] = await this.transactions.manager.query<{ said: BudgetNews & { ended: boolean } }[]>(
-      'SELECT end_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS said',
-      [
-        ...[
-          runId,
-          ending.outcome,
-          ending.errorCode,
-          ending.finishReason,
-          ending.costNano,
-          ending.cliCostNano,
-        ],
-        ...[ending.overrunNano, ending.timing, JSON.stringify(usageRows(ending.usage ?? []))],
-        ...[ending.used?.nano, ending.used?.tokens],
+  /** Null when the run had its outcome already: the first one stays. One round trip. */
+  async end(run: OpenRun, ending: RunEnding): Promise<BudgetNews | null> {
+    const change = {
+      call: 'end_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)',
+      values: [
+        ...[run.id, ending.outcome, ending.errorCode, ending.finishReason, ending.costNano],
+        ...[ending.cliCostNano, ending.overrunNano, ending.timing],
+        ...[JSON.stringify(usageRows(ending.usage ?? [])), ending.used?.nano, ending.used?.tokens],
       ],
+      events: `CASE WHEN (said->>'ended')::boolean
+        THEN 1 + jsonb_array_length(said->'alerts') + jsonb_array_length(said->'overruns') ELSE 0 END`,
+    };
+    const said = await this.audit.record<BudgetNews & { ended: boolean }>(
+      endOf(run, ending),
+      change,
+      async (news) => {
+        for (const event of eventsOf(run, news)) await this.audit.append(event);
+      },
     );
-    return row!.said.ended ? row!.said : null;
+    return said.ended ? said : null;
   }
 
   async renewLeases(runIds: string[]): Promise<void> {
@@ -139,8 +147,8 @@ export class RunLedger {
    * until the transaction ends, and passed over by others. One at a time: who holds the chain and the windows of
    * one project while it waits for those of another may wait for ever.
    */
-  async takeAbandoned(instance: string, owner: string): Promise<AbandonedRun | undefined> {
-    const [run] = await this.transactions.manager.query<AbandonedRun[]>(
+  async takeAbandoned(instance: string, owner: string): Promise<OpenRun | undefined> {
+    const [run] = await this.transactions.manager.query<OpenRun[]>(
       `SELECT id, project, key_id FROM runs
         WHERE outcome IS NULL AND (lease_until < now() OR (instance = $1 AND owner <> $2))
         LIMIT 1 FOR UPDATE SKIP LOCKED`,
@@ -154,6 +162,32 @@ interface ExtendRow {
   verdict: 'extended' | 'refused' | 'ended';
   max_tokens: number;
   refusal: RefusalRow | null;
+}
+
+function startOf({ project, keyId, runId, kind, model, requestId }: RunOpening): AuditEvent {
+  const actor = { kind: 'key', id: keyId } as const;
+  const target = { kind: 'run', id: runId };
+  return { type: 'run.started', project, actor, target, outcome: 'ok', diff: { kind, model }, requestId };
+}
+
+function endOf({ id, project, key_id: keyId }: OpenRun, ending: RunEnding): AuditEvent {
+  const { outcome, errorCode, costNano } = ending;
+  return {
+    type: 'run.ended',
+    ...{ project, actor: { kind: 'key', id: keyId }, target: { kind: 'run', id } },
+    outcome: outcome === 'succeeded' ? 'ok' : 'failed',
+    diff: { outcome, error_code: errorCode ?? null, cost_nano: costNano?.toString() ?? null },
+  };
+}
+
+function eventsOf({ id, project, key_id: keyId }: OpenRun, { alerts, overruns }: BudgetNews): AuditEvent[] {
+  const about = { project, actor: { kind: 'key', id: keyId }, outcome: 'ok' } as const;
+  const of = (type: 'budget.threshold' | 'budget.overrun', news: BudgetNews['alerts' | 'overruns']) =>
+    news.map(({ budget, ...diff }) => {
+      const target = { kind: 'budget', id: budget };
+      return { ...about, type, target, diff: { ...diff, run: id } };
+    });
+  return [...of('budget.threshold', alerts), ...of('budget.overrun', overruns)];
 }
 
 function usageRows(usage: ModelBill[]): object[] {

@@ -8,6 +8,7 @@ export { download } from './download.js';
 export { ERROR_TABLE, type ErrorCode } from './error-table.js';
 export { EventStream, LONGEST_STALL_MS } from './event-stream.js';
 export { newId } from './ids.js';
+export { Metrics } from './metrics.js';
 export { CURRENT_MODELS, MODEL_FAMILIES, modelFamily, type ModelFamily } from './models.js';
 export { Optional } from './optional.decorator.js';
 export { PageLimitDto, PageQueryDto } from './page-query.dto.js';

@@ -15,6 +15,7 @@ export const ADMIN_SCOPES = [
   'tiers:read',
   'tiers:write',
   'usage:read',
+  'metrics:read',
   'audit:read',
   'budgets:read',
   'budgets:write',

@@ -18,6 +18,11 @@ export class Transactions {
     return this.#open?.manager ?? this.dataSource.manager;
   }
 
+  /** What is written now is committed only with what else the transaction holds. */
+  get isOpen(): boolean {
+    return this.#open !== undefined;
+  }
+
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#open) return work();
     const runner = this.dataSource.createQueryRunner();

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { AuditLog } from '@app/audit';
 import {
   type Admission,
   type Allowance,
@@ -13,8 +12,8 @@ import {
 } from '@app/budgets';
 import { AppError, type Principal } from '@app/common';
 import { AppConfig } from '@app/config';
-import { Transactions } from '@app/database';
 import { RunBook } from './run-book.js';
+import { RunMetrics } from './run-metrics.js';
 
 type Opening = Omit<
   RunOpening,
@@ -39,42 +38,30 @@ interface Means {
 export class RunAdmission {
   constructor(
     private readonly config: AppConfig,
-    private readonly transactions: Transactions,
     private readonly ledger: RunLedger,
     private readonly accounts: RunAccounts,
     private readonly denials: Denials,
-    private readonly audit: AuditLog,
     private readonly book: RunBook,
+    private readonly metrics: RunMetrics,
   ) {}
 
   /** Throws what the caller is told when the run may not start; then nothing was opened. */
   async open(principal: Principal, run: Opening): Promise<Means> {
     const first = this.firstCall(run);
-    const { budgeted, allowance } = await this.transactions.run(async () => {
-      const admission = await this.denials.watch(principal.keyId, () =>
-        this.ledger.admit({
-          ...run,
-          first,
-          project: principal.project,
-          keyId: principal.keyId,
-          epoch: principal.epoch,
-          instance: this.config.instanceId,
-          owner: this.book.owner,
-          costKind: this.config.credential?.kind === 'oauth_token' ? 'notional' : 'billed',
-        }),
-      );
-      const admitted = required(admission, run.concurrentRuns);
-      await this.audit.append({
-        type: 'run.started',
+    const admission = await this.denials.watch(principal.keyId, () =>
+      this.ledger.admit({
+        ...run,
+        first,
         project: principal.project,
-        actor: { kind: 'key', id: principal.keyId },
-        target: { kind: 'run', id: run.runId },
-        outcome: 'ok',
-        diff: { kind: run.kind, model: run.model },
-        requestId: run.requestId,
-      });
-      return admitted;
-    });
+        keyId: principal.keyId,
+        epoch: principal.epoch,
+        instance: this.config.instanceId,
+        owner: this.book.owner,
+        costKind: this.config.credential?.kind === 'oauth_token' ? 'notional' : 'billed',
+      }),
+    );
+    if (admission.verdict !== 'admitted') this.metrics.refused(admission.verdict);
+    const { budgeted, allowance } = required(admission, run.concurrentRuns);
     this.book.follow(run.runId);
     const account = this.accounts.open({ runId: run.runId, limitNano: run.maxCostNano, budgeted });
     return { account, allowance };

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { AuditLog } from '@app/audit';
-import { type AbandonedRun, type BudgetNews, type RunEnding, RunLedger } from '@app/budgets';
+import { type OpenRun, type RunEnding, RunLedger } from '@app/budgets';
 import { AppError, type Principal } from '@app/common';
 import { AppConfig } from '@app/config';
 import { Transactions } from '@app/database';
+import { RunMetrics } from './run-metrics.js';
 
 const RENEW_EVERY_MS = 15_000;
 const RETRY_EVERY_MS = 1000;
@@ -19,7 +19,7 @@ const LOST: RunEnding = {
 };
 
 /**
- * Ends runs in the ledger, with what they held of their budgets and their audit events in the same transaction.
+ * Ends runs in the ledger, with what they held of their budgets.
  * Guarantees that every run that was opened gets exactly one outcome: by its own end, retried while the database is
  * away, or by the sweeper when its process died.
  */
@@ -36,7 +36,7 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
     private readonly config: AppConfig,
     private readonly transactions: Transactions,
     private readonly ledger: RunLedger,
-    private readonly audit: AuditLog,
+    private readonly metrics: RunMetrics,
   ) {}
 
   async onModuleInit(): Promise<void> {
@@ -71,43 +71,20 @@ export class RunBook implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Ends a run whose process was lost, in the caller's transaction. */
-  async abandon(run: AbandonedRun): Promise<void> {
+  async abandon(run: OpenRun): Promise<void> {
     await this.write(run, LOST);
   }
 
-  private async write(run: AbandonedRun, ending: RunEnding): Promise<void> {
-    await this.transactions.run(async () => {
-      const news = await this.ledger.end(run.id, ending);
-      if (!news) return;
-      await this.audit.append({
-        type: 'run.ended',
-        project: run.project,
-        actor: { kind: 'key', id: run.key_id },
-        target: { kind: 'run', id: run.id },
-        outcome: ending.outcome === 'succeeded' ? 'ok' : 'failed',
-        diff: {
-          outcome: ending.outcome,
-          error_code: ending.errorCode ?? null,
-          cost_nano: ending.costNano?.toString() ?? null,
-        },
-      });
-      await this.tell(run, news);
-    });
-  }
-
-  /** Who watches the log, and who reads the audit, learns what the run's end has brought about in its budgets. */
-  private async tell(run: AbandonedRun, { alerts, overruns }: BudgetNews): Promise<void> {
-    const about = { project: run.project, actor: { kind: 'key', id: run.key_id }, outcome: 'ok' } as const;
-    for (const { budget, ...diff } of alerts) {
-      this.logger.warn({ msg: 'a budget reached a threshold', project: run.project, budget, ...diff });
-      const target = { kind: 'budget', id: budget };
-      await this.audit.append({ ...about, type: 'budget.threshold', target, diff: { ...diff, run: run.id } });
-    }
-    for (const { budget, ...diff } of overruns) {
-      this.logger.error({ msg: 'a run used more than was held for it', run: run.id, budget, ...diff });
-      const target = { kind: 'budget', id: budget };
-      await this.audit.append({ ...about, type: 'budget.overrun', target, diff: { ...diff, run: run.id } });
-    }
+  /** Who watches the log learns what the run's end has brought about in its budgets. */
+  private async write(run: OpenRun, ending: RunEnding): Promise<void> {
+    const news = await this.ledger.end(run, ending);
+    if (!news) return;
+    this.metrics.ended(ending, news);
+    const about = { project: run.project, run: run.id };
+    for (const alert of news.alerts)
+      this.logger.warn({ msg: 'a budget reached a threshold', ...about, ...alert });
+    for (const overrun of news.overruns)
+      this.logger.error({ msg: 'a run used more than was held for it', ...about, ...overrun });
   }
 
   private async keepUp(): Promise<void> {

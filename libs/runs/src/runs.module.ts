@@ -13,6 +13,7 @@ import { RunBook } from './run-book.js';
 import { RunGate } from './run-gate.js';
 import { RunLine } from './run-line.js';
 import { RunMeans } from './run-means.js';
+import { RunMetrics } from './run-metrics.js';
 import { Runs } from './runs.service.js';
 
 @Module({
@@ -24,6 +25,7 @@ import { Runs } from './runs.service.js';
     RunAdmission,
     RunGate,
     RunMeans,
+    RunMetrics,
     Idempotency,
     IdempotencyRepository,
     { provide: RunLine, useFactory: (config: AppConfig) => new RunLine(config.maxRuns), inject: [AppConfig] },

@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { type AbandonedRun, type Allowance, nanoToUsd, type RunAccount, usdToNano } from '@app/budgets';
+import { type OpenRun, type Allowance, nanoToUsd, type RunAccount, usdToNano } from '@app/budgets';
 import { Clock, CURRENT_MODELS, type ModelFamily, newId, type Principal } from '@app/common';
 import { type AgenticSpec, CliExecutor, type Outcome, type TaskReservation } from '@app/executor';
 import type { EffectivePolicy } from '@app/permissions';
@@ -71,7 +71,7 @@ export class Runs {
   }
 
   /** Ends, in the caller's transaction, a run whose process was lost. Nothing of what it used is known. */
-  abandon(run: AbandonedRun): Promise<void> {
+  abandon(run: OpenRun): Promise<void> {
     return this.book.abandon(run);
   }
 

@@ -42,7 +42,7 @@ describe('the migration of budgets', () => {
     const runs = [1, 2, 3].map(() => ledger.opening(key, { requestsPerMinute: 60 }));
     for (const run of runs) expect((await ledger.ledger.admit(run)).verdict).toBe('admitted');
     for (const { runId } of runs.slice(1)) {
-      await ledger.ledger.end(runId, { ...ENDED, costNano: 1_200n, used: { nano: 1_200n, tokens: 12n } });
+      await ledger.end(runId, { ...ENDED, costNano: 1_200n, used: { nano: 1_200n, tokens: 12n } });
     }
     await ledger.rows(
       `INSERT INTO budget_grants (id, budget_id, starts_at, amount_n, granted_by)
@@ -76,7 +76,7 @@ describe('the migration of budgets', () => {
 
       expect(await ledger.rows(runs)).toEqual(before);
       // A run of the time before holds nothing, and ends all the same.
-      for (const run of [open, old]) expect(await ledger.ledger.end(run, ENDED)).not.toBeNull();
+      for (const run of [open, old]) expect(await ledger.end(run, ENDED)).not.toBeNull();
       const budget = await ledger.budget({ project: 'p', keyId: key, limit: 1_500 });
       expect((await ledger.ledger.admit(ledger.opening(key))).verdict).toBe('admitted');
       expect(await ledger.ledger.admit(ledger.opening(key))).toMatchObject({ refusal: { budget } });

@@ -9,6 +9,8 @@ import { Budgets7000 } from './7000-budgets.js';
 import { Audit8000 } from './8000-audit.js';
 import { Tiers9000 } from './9000-tiers.js';
 import { Usage9500 } from './9500-usage.js';
+import { AuditAppend9700 } from './9700-audit-append.js';
+import { SteadyPlans9800 } from './9800-steady-plans.js';
 
 /**
  * The schema's history, oldest first; one that was released never changes. TypeORM takes the order from the
@@ -25,4 +27,6 @@ export const MIGRATIONS: (new () => MigrationInterface & { name: string })[] = [
   Audit8000,
   Tiers9000,
   Usage9500,
+  AuditAppend9700,
+  SteadyPlans9800,
 ];
