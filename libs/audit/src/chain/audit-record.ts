@@ -27,10 +27,12 @@ export interface ChainHead {
 
 export const CHAIN_START: ChainHead = { seq: 0, mac: Buffer.alloc(32) };
 
-/** All that a record says, as one text. */
-export function saidBy(record: Omit<AuditRecord, 'prev' | 'mac'>): string {
+/** All that a record says, as the bytes of one text. */
+export function saidBy(record: Omit<AuditRecord, 'prev' | 'mac'>): Buffer {
   const { project, seq, at, type, actor, target, outcome, diff, requestId, macKeyId } = record;
-  return canonicalJson({ project, seq, at, type, actor, target, outcome, diff, requestId, macKeyId });
+  // In the order that it is written in anyway.
+  const said = { actor, at, diff, macKeyId, outcome, project, requestId, seq, target, type };
+  return Buffer.from(canonicalJson(said));
 }
 
 /**
@@ -61,11 +63,11 @@ export class ChainKey {
   }
 
   /** `said`: the record's own `saidBy`. */
-  matches({ prev, mac }: AuditRecord, said: string): boolean {
+  matches({ prev, mac }: AuditRecord, said: Buffer): boolean {
     return mac.length === 32 && timingSafeEqual(mac, this.#macOf(prev, said));
   }
 
-  #macOf(prev: Buffer, said: string): Buffer {
+  #macOf(prev: Buffer, said: Buffer): Buffer {
     return createHmac('sha256', this.#secret).update(prev).update(said).digest();
   }
 }

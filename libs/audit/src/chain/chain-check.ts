@@ -104,7 +104,7 @@ export class ChainCheck {
     return mac.equals(head.mac) && seq === head.seq ? undefined : { seq, flaw: 'unlinked' };
   }
 
-  #flawOf(record: AuditRecord, said: string): ChainFault['flaw'] | undefined {
+  #flawOf(record: AuditRecord, said: Buffer): ChainFault['flaw'] | undefined {
     const { mac } = this.keys;
     if (mac && record.macKeyId !== mac.id) return 'other_key';
     if (mac && !mac.matches(record, said)) return 'edited';
@@ -127,6 +127,6 @@ export class ChainCheck {
   }
 }
 
-function digestAfter(before: Buffer, mac: Buffer, said: string): Buffer {
-  return hash('sha256', Buffer.concat([before, mac, Buffer.from(said)]), 'buffer');
+function digestAfter(before: Buffer, mac: Buffer, said: Buffer): Buffer {
+  return hash('sha256', Buffer.concat([before, mac, said]), 'buffer');
 }
