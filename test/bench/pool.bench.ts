@@ -9,7 +9,7 @@ import { startTestService, type TestService } from '../support/test-service.js';
 import { percentiles } from './percentiles.js';
 
 const ROUNDS = 150;
-const SPREAD_MS = 20_000;
+const SPREAD_MS = 10_000;
 const CLIENTS = 16;
 
 const message = (content: string, composed: boolean): SDKUserMessage => ({

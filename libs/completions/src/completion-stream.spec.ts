@@ -15,7 +15,7 @@ describe('a stream whose reader stops reading', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it('is given up after 30 s, and its run is read to the end', async () => {
+  it('is given up after 30 s, and its run has not waited for it', async () => {
     let settled = false;
     async function* events(): AsyncGenerator<CompletionEvent> {
       yield { type: 'token', content: 'one' };
@@ -30,7 +30,7 @@ describe('a stream whose reader stops reading', () => {
       'req_1',
     );
     await jest.advanceTimersByTimeAsync(29_000);
-    expect([response.destroyed, settled]).toEqual([false, false]);
+    expect([response.destroyed, settled]).toEqual([false, true]);
     await jest.advanceTimersByTimeAsync(2_000);
     await streamed;
     expect([response.destroyed, settled]).toEqual([true, true]);

@@ -1,5 +1,6 @@
 import type { Response } from 'express';
 import { type Clock, EventStream, LONGEST_STALL_MS } from '@app/common';
+import { coalesced } from './coalesced.js';
 import type { CompletionEvent, StartedCompletion } from './completion-events.js';
 
 /** An event of a completion as every wire tells it: `seq` starts at 1 and has no gap. */
@@ -16,7 +17,7 @@ export async function* wireEvents(
   requestId: string,
 ): AsyncGenerator<CompletionWireEvent> {
   let seq = 0;
-  for await (const event of events) {
+  for await (const event of coalesced(events)) {
     seq += 1;
     const timestamp = clock.now().toISOString();
     yield { type: event.type, seq, timestamp, id, ...payload(event, requestId) };
@@ -24,8 +25,7 @@ export async function* wireEvents(
 }
 
 /**
- * Writes the events of a completion as server-sent events, and reads on when the reader is gone so that the run
- * is settled: it holds a place that others wait for.
+ * Writes the events of a completion as server-sent events; what comes while the reader is behind comes as one.
  */
 export async function streamCompletion(
   started: StartedCompletion,

@@ -19,6 +19,7 @@ const LAST_WORDS_MS = 1_000;
 /** What a box is furnished with before the CLI starts in it. */
 interface Furnishing {
   workspace?: WorkspaceDir;
+  /** Of a task; text runs have their own. */
   limits?: AgenticSpec['limits'];
   /** Puts what the CLI will read into the folder of the box. */
   furnish?: (folder: RunFolder) => Promise<void>;
@@ -47,12 +48,10 @@ export class CliBoxes {
       undo.push(release);
       const content = { folder, workspace: furnishing.workspace, broker: door };
       await this.sandbox.prepare(content);
-      const env = cliEnvironment(
-        this.sandbox.view(content),
-        token,
-        this.config.credential?.kind ?? 'api_key',
-      );
-      return new CliBox(this.sandbox, content, { env, limits: furnishing.limits ?? TEXT_LIMITS, clear });
+      const { limits } = furnishing;
+      const kind = this.config.credential?.kind ?? 'api_key';
+      const env = cliEnvironment(this.sandbox.view(content), token, { kind, isText: limits === undefined });
+      return new CliBox(this.sandbox, content, { env, limits: limits ?? TEXT_LIMITS, clear });
     } catch (error) {
       await clear();
       throw error;

@@ -68,7 +68,7 @@ export function spareOptions(
 export function cliEnvironment(
   view: BoxView,
   token: string,
-  kind: ModelCredential['kind'],
+  { kind, isText }: { kind: ModelCredential['kind']; isText: boolean },
 ): Record<string, string> {
   return {
     HOME: view.home,
@@ -87,6 +87,9 @@ export function cliEnvironment(
     // It marks a request by its first words, and is for those who log in with a subscription: any other proxy that
     // puts something before those words leaves it out as well.
     ...(kind === 'oauth_token' ? {} : { CLAUDE_CODE_ATTRIBUTION_HEADER: '0' }),
+    // Leaves out what a text run has no use for (memory files, hooks, plugins, prefetches): a seventh of its time. For
+    // those who log in with a key only.
+    ...(isText && kind === 'api_key' ? { CLAUDE_CODE_SIMPLE: '1' } : {}),
     // Else an older Opus is silently answered by the current one, at another price.
     CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP: '1',
   };

@@ -31,6 +31,8 @@ export class TextProcess implements PooledProcess {
   private readonly input = new MessageQueue();
   private readonly messages: Query;
   private session: string | undefined;
+  /** It has not said yet how its turn has ended. */
+  private isAtWork = false;
 
   private constructor(
     readonly box: CliBox,
@@ -83,17 +85,22 @@ export class TextProcess implements PooledProcess {
     return new BoundRun({ ...run, compose: (request) => this.requests.compose(request, turn) });
   }
 
-  /** Tells the CLI what is said, and all that it answers up to its result. Abandoned = the process is of no use. */
+  /**
+   * Tells the CLI what is said, and all that it answers up to its result. Abandoned before the answer was whole =
+   * the process is of no use.
+   */
   async *serve(bound: BoundRun, { said }: TextTurn): AsyncGenerator<SDKMessage> {
     this.pass.serve(bound);
     this.box.beginAnew();
     // As written: no file is mentioned in it and no command of the CLI is run.
+    this.isAtWork = true;
     this.input.push({ ...userMessage([...said]), client_composed: true });
     const wedged = setTimeout(() => {
       if (!bound.hasCalled && !bound.refusal) this.box.kill();
     }, CALLS_WITHIN_MS);
     try {
       for await (const message of this.heard()) {
+        if (message.type === 'result') this.isAtWork = false;
         if (message.type !== 'system' || message.subtype !== 'init') yield message;
         if (message.type === 'result') return;
       }
@@ -109,6 +116,7 @@ export class TextProcess implements PooledProcess {
 
   async reset(): Promise<void> {
     await this.leave();
+    await this.lastWord();
     const before = this.session;
     this.session = undefined;
     this.requests.reset();
@@ -123,6 +131,17 @@ export class TextProcess implements PooledProcess {
       return;
     }
     throw new Error('the CLI did not say that it has forgotten its conversation');
+  }
+
+  /** The sum of a turn whose answer was told already. */
+  private async lastWord(): Promise<void> {
+    if (!this.isAtWork) return;
+    for await (const message of this.heard()) {
+      if (message.type !== 'result') continue;
+      if (message.is_error) throw new Error('the CLI has ended its turn with an error');
+      break;
+    }
+    this.isAtWork = false;
   }
 
   async end(): Promise<void> {

@@ -64,7 +64,7 @@ export function insideCommand({ args, broker, limits, workspace: dir }: BoxSpec)
   const bridge =
     'socketPath' in broker
       ? // It ends with the CLI: else it would hold a box that has lost its outer process.
-        `setpriv --pdeathsig KILL -- socat TCP-LISTEN:${place.BOX_BROKER_PORT},bind=127.0.0.1,reuseaddr,fork UNIX-CONNECT:${place.BOX_SOCKET} </dev/null >/dev/null 2>&1 & `
+        `setpriv --pdeathsig KILL -- socat TCP-LISTEN:${place.BOX_BROKER_PORT},bind=127.0.0.1,reuseaddr,nodelay,fork UNIX-CONNECT:${place.BOX_SOCKET} </dev/null >/dev/null 2>&1 & `
       : '';
   return [
     ...(dir ? ['nice', '-n', TASK_NICENESS] : []),
