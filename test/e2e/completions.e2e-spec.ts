@@ -50,7 +50,7 @@ describe('POST /v1/completions', () => {
         await query('SELECT outcome, finish_reason, cost_nano, cli_cost_nano FROM runs WHERE id = $1', [
           body.id,
         ]),
-      ).toEqual([{ outcome: 'succeeded', finish_reason: 'stop', cost_nano: '4700', cli_cost_nano: '4700' }]);
+      ).toEqual([{ outcome: 'succeeded', finish_reason: 'stop', cost_nano: '4700', cli_cost_nano: null }]);
       expect(
         await query('SELECT model, calls, input_tokens, output_tokens FROM run_usage WHERE run_id = $1', [
           body.id,

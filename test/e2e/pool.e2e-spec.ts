@@ -130,7 +130,8 @@ describe('the pool of processes, with the real CLI', () => {
     });
     expect(events.map(({ type }) => type)).toEqual(['started', 'token', 'token', 'token', 'usage', 'ended']);
     expect(meter.usages).toMatchObject([{ inputTokens: 12, outputTokens: 7 }]);
-    expect(outcome.cliCostUsd).toBeGreaterThan(0);
+    // The answer does not wait for the CLI's own sum.
+    expect(outcome.cliCostUsd).toBeNull();
     expect(state()).toMatchObject({ misses: 1, rescued: 0 });
   });
 
