@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeysService, operatorPrincipal } from '@app/auth';
+import { OPERATOR_PROJECT } from '@app/common';
 import { ProcessPool } from '../../libs/executor/src/pool/process-pool.js';
 import type { ModelStandIn, UpstreamRequest } from '../support/model-stand-in.js';
 import { cliProcesses, gone } from '../support/processes.js';
@@ -93,16 +94,16 @@ describe('tasks from processes that wait, with the real CLI in its box', () => {
     expect(await run({ files })).toMatchObject({ status: 'succeeded' });
   });
 
-  it('the pool is shown to an administrator alone', async () => {
-    const made = await service.app
-      .get(KeysService)
-      .create(operatorPrincipal(), { project: 'ops', admin: true });
+  it('the pool is shown to an administrator of the installation alone', async () => {
+    const keys = service.app.get(KeysService);
+    const made = await keys.create(operatorPrincipal(), { project: OPERATOR_PROJECT, admin: true });
+    const other = await keys.create(operatorPrincipal(), { project: 'ops', admin: true });
     const show = (key: string) =>
       fetch(`${service.url}/v1/admin/pool`, { headers: { authorization: `Bearer ${key}` } });
     const answer = await show(made.key);
     expect(answer.status).toBe(200);
     expect(await answer.json()).toMatchObject({ enabled: true, rescued: 0, kinds: expect.any(Array) });
-    expect((await show(api.key)).status).toBe(403);
+    for (const key of [api.key, other.key]) expect((await show(key)).status).toBe(403);
   });
 
   it('a stop leaves no process that waits, and no folder of one', async () => {

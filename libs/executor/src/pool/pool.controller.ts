@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Requires } from '@app/common';
+import { Caller, type Principal, requireInstallation, Requires } from '@app/common';
 import { PoolStateDto } from './dto/pool-state.dto.js';
 import { ProcessPool } from './process-pool.js';
 
@@ -16,7 +16,8 @@ export class PoolController {
     description: 'Those of the server that answers. Workers that run apart have pools of their own.',
   })
   @ApiOkResponse({ type: PoolStateDto })
-  show(): PoolStateDto {
+  show(@Caller() principal: Principal): PoolStateDto {
+    requireInstallation(principal, 'see the processes of all');
     return this.pool.state();
   }
 }
