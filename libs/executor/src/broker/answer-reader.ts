@@ -12,7 +12,11 @@ const usage = z.object({
   cache_creation: z.object({ ephemeral_5m_input_tokens: count, ephemeral_1h_input_tokens: count }).nullish(),
 });
 const message = z.object({ stop_reason: z.string().nullish(), usage: usage.nullish() });
-const wholeMessage = message.extend({ type: z.literal('message') });
+const textBlock = z.object({ type: z.literal('text'), text: z.string() });
+const wholeMessage = message.extend({
+  type: z.literal('message'),
+  content: z.array(z.union([textBlock, z.looseObject({})])).catch([]),
+});
 const streamEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('message_start'), message }),
   z.object({ type: z.literal('content_block_delta') }),
@@ -21,9 +25,20 @@ const streamEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('error') }),
 ]);
 
-const textDelta = z.object({ delta: z.object({ type: z.literal('text_delta'), text: z.string() }) });
+const delta = z.object({
+  delta: z.discriminatedUnion('type', [
+    z.object({ type: z.literal('text_delta'), text: z.string() }),
+    z.object({ type: z.literal('thinking_delta'), thinking: z.string() }),
+  ]),
+});
 /** Of an answer whose text is kept; no model says so much. */
-const MOST_KEPT = 32 * 1024 * 1024;
+const MOST_TEXT = 32 * 1024 * 1024;
+
+/** A piece of what a model says. */
+export interface Said {
+  type: 'token' | 'thinking';
+  content: string;
+}
 
 /** A data line longer than this cannot hold anything that is metered; it is passed on unread. */
 const LONGEST_LINE = 1024 * 1024;
@@ -39,18 +54,17 @@ export class AnswerReader {
   private reported: Partial<z.infer<typeof usage>> | null = null;
   private readonly decoder = new TextDecoder();
   private pending = '';
-  private readonly deltas: string[] = [];
-  private kept = 0;
+  private said = '';
 
   constructor(
     private readonly model: string,
-    private readonly how = { keepsText: false },
+    /** Hears the text as it comes; without it none is read. */
+    private readonly onSaid?: (said: Said) => void,
   ) {}
 
-  /** What a streamed answer says; read from what was kept, so not for every answer. */
+  /** All that was said so far, apart from thoughts. */
   get text(): string {
-    const deltas = this.deltas.map((line) => textDelta.safeParse(parseJson(line)));
-    return deltas.map(({ data }) => data?.delta.text ?? '').join('');
+    return this.said;
   }
 
   /** A piece of an SSE answer. */
@@ -74,6 +88,9 @@ export class AnswerReader {
     this.stopReason = parsed.data.stop_reason ?? null;
     this.complete = true;
     this.hasContent = true;
+    for (const block of parsed.data.content) {
+      if ('text' in block && typeof block.text === 'string') this.say({ type: 'token', content: block.text });
+    }
   }
 
   /** What was reported. Of an answer that was cut nothing is known: its counts were those of its beginning. */
@@ -96,17 +113,24 @@ export class AnswerReader {
     };
   }
 
-  private keep(line: string): void {
-    this.kept += line.length;
-    if (this.kept <= MOST_KEPT) this.deltas.push(line);
+  private say(said: Said): void {
+    if (!this.onSaid || this.said.length > MOST_TEXT) return;
+    if (said.type === 'token') this.said += said.content;
+    this.onSaid(said);
+  }
+
+  private readDelta(line: string): void {
+    const said = delta.safeParse(parseJson(line)).data?.delta;
+    if (said?.type === 'text_delta') this.say({ type: 'token', content: said.text });
+    if (said?.type === 'thinking_delta') this.say({ type: 'thinking', content: said.thinking });
   }
 
   private readLine(line: string): void {
     if (!line.startsWith('data:')) return;
-    // Text deltas are nearly all of a stream and hold nothing to meter: do not parse them.
+    // Text deltas are nearly all of a stream and hold nothing to meter: parsed only for who wants the text.
     if (line.includes('"content_block_delta"')) {
       this.hasContent = true;
-      if (this.how.keepsText) this.keep(line.slice(5));
+      if (this.onSaid) this.readDelta(line.slice(5));
       return;
     }
     const event = streamEvent.safeParse(parseJson(line.slice(5)));

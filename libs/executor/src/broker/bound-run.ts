@@ -1,6 +1,6 @@
 import type { ModelCall, ModelUsage, RunMeter } from '../run-meter.js';
 import type { Sampling } from '../run-spec.js';
-import type { AnswerReader } from './answer-reader.js';
+import type { AnswerReader, Said } from './answer-reader.js';
 import { outOfBounds } from './out-of-bounds.js';
 import type { MessagesRequest } from './upstream-body.js';
 
@@ -39,6 +39,10 @@ export interface RunToBind {
    * process. Undefined = it holds something that is not this run's.
    */
   compose?: (request: MessagesRequest) => MessagesRequest | undefined;
+  /** Hears what the model says, before the CLI tells of it. */
+  onSaid?: (said: Said) => void;
+  /** A call has come to its end, whole or cut. */
+  onAnswer?: () => void;
 }
 
 /** A call as it may go out. */
@@ -145,6 +149,14 @@ export class BoundRun {
     return this.lastAnswer?.text ?? '';
   }
 
+  /** What the model says to a text run. */
+  readonly heard = (said: Said): void => this.run.onSaid?.(said);
+
+  /** The model has said all that it had to say, of its own will: nothing comes after it. */
+  get isWhole(): boolean {
+    return this.answered && this.stopReason === 'end_turn';
+  }
+
   /** A call came to its end, whole or cut. */
   finish(call: ModelCall, answer: AnswerReader): void {
     this.lastAnswer = answer;
@@ -154,6 +166,7 @@ export class BoundRun {
     this.cut = answer.hasContent && !answer.complete;
     if (answer.complete) this.failure = null;
     else this.note({ status: null, message: 'the answer was cut' });
+    this.run.onAnswer?.();
   }
 
   /** A call was answered with an error (`usage` is null: it was not taken), or not at all. */

@@ -71,7 +71,7 @@ export class ModelCalls {
       return false;
     }
     const body = JSON.stringify(upstreamBody(verdict.request, run.sampling, verdict.call.maxTokens));
-    const answer = new AnswerReader(verdict.call.model, { keepsText: !run.isTask });
+    const answer = new AnswerReader(verdict.call.model, run.isTask ? undefined : run.heard);
     let isTaken = false;
     try {
       const upstream = await this.upstream.send(request.url ?? '', request.headers, body, run.aborted.signal);

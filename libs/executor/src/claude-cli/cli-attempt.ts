@@ -1,4 +1,3 @@
-import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { RunEvent } from '../run-events.js';
 import type { RunSpec } from '../run-spec.js';
 import type { SandboxedProcess } from '../sandbox/sandbox.js';
@@ -21,8 +20,6 @@ export class CliAttempt {
   exceeded: SandboxedProcess['exceeded'];
   private readonly trail: ToolTrail;
   private hasTold = false;
-  /** The answer was told to its end; the CLI's last word is left to its reset. */
-  private isToldWhole = false;
 
   /** `hasStarted`: an attempt before this one has told that the run started. */
   constructor(
@@ -76,20 +73,9 @@ export class CliAttempt {
       }
       // The broker knows before the CLI has told what was said: usage waits until the turn is over.
       if (message.type === 'user') yield* usagesOf(bound);
-      this.isToldWhole = pooled !== undefined && this.isLastOfAnswer(message);
       // What still waits to be told when the run was stopped: a flood must not outlive its deadline.
-      if (this.report.finished || this.isToldWhole || box.hasSaidEnough()) break;
+      if (this.report.finished || box.hasSaidEnough()) break;
     }
-  }
-
-  /** A text run has one answer: once the model ended it of its own will, nothing comes after it but the CLI's sum. */
-  private isLastOfAnswer(message: SDKMessage): boolean {
-    const isStop = message.type === 'stream_event' && message.event.type === 'message_stop';
-    return isStop && !this.spec.agentic && this.isWhole;
-  }
-
-  private get isWhole(): boolean {
-    return this.bound?.answered === true && this.bound.stopReason === 'end_turn';
   }
 
   private *started(warm?: boolean): Generator<RunEvent> {
@@ -109,9 +95,11 @@ export class CliAttempt {
   }
 
   private get isClean(): boolean {
-    const { last } = this.report;
-    const isSuccess = this.isToldWhole || (last?.subtype === 'success' && !last.is_error);
-    return this.isWhole && isSuccess && !this.bound?.refusal && !this.stop.aborted;
+    const { bound, report, stop } = this;
+    const { last } = report;
+    // Without a last word the answer was whole before the CLI had told of it.
+    const isSuccess = !report.trouble && (last === null || (last.subtype === 'success' && !last.is_error));
+    return bound?.isWhole === true && isSuccess && !bound.refusal && !stop.aborted;
   }
 
   private *usages(): Generator<RunEvent> {

@@ -1,4 +1,5 @@
 import type { SDKAssistantMessage, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import type { Said } from '../broker/answer-reader.js';
 import type { RunEvent } from '../run-events.js';
 import type { ToolTrail } from './tool-trail.js';
 
@@ -34,13 +35,17 @@ export class CliReport {
   }
 
   /** What a message means for the reader. Unknown kinds mean nothing: new CLIs bring new ones. */
-  hear(message: SDKMessage): RunEvent[] {
+  hear(message: SDKMessage | Said): RunEvent[] {
     const heard = this.understood(message);
     return heard ? [...this.trail.take(), heard] : this.trail.take();
   }
 
-  private understood(message: SDKMessage): Heard | null {
+  private understood(message: SDKMessage | Said): Heard | null {
     switch (message.type) {
+      case 'token':
+        return this.hearText(message.content);
+      case 'thinking':
+        return message;
       case 'system':
         return this.hearSystem(message);
       case 'stream_event':
@@ -84,10 +89,14 @@ export class CliReport {
     if (event.type !== 'content_block_delta') return null;
     if (event.delta.type === 'thinking_delta') return { type: 'thinking', content: event.delta.thinking };
     if (event.delta.type !== 'text_delta') return null;
+    return this.hearText(event.delta.text);
+  }
+
+  private hearText(content: string): Heard {
     if (this.beginsAnew) this.text = '';
     this.beginsAnew = false;
-    if (this.text.length < MOST_TEXT) this.text += event.delta.text;
-    return { type: 'token', content: event.delta.text };
+    if (this.text.length < MOST_TEXT) this.text += content;
+    return { type: 'token', content };
   }
 
   private hearCalls({ message, parent_tool_use_id: caller }: SDKAssistantMessage): null {

@@ -1,4 +1,5 @@
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
+import type { Said } from '../broker/answer-reader.js';
 import type { BoundRun } from '../broker/bound-run.js';
 import type { CliBox } from './cli-box.js';
 
@@ -7,7 +8,7 @@ export interface CliSession {
   /** What the broker knows of the run. */
   bound: BoundRun;
   box: CliBox;
-  messages: AsyncIterable<SDKMessage>;
+  messages: AsyncIterable<SDKMessage | Said>;
   /** The process was there before the run. Absent = it was started for this run, outside of the pool. */
   pooled?: { warm: boolean };
   /** `isClean`: the run went as well as it can. Afterwards no call of it is under way. */

@@ -1,9 +1,11 @@
 import { type Query, query, type SDKMessage, type SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import type { Said } from '../broker/answer-reader.js';
 import { BoundRun, type RunToBind } from '../broker/bound-run.js';
 import { Pass } from '../broker/pass.js';
 import { SYSTEM_PLACEHOLDER, TextRequests, type TextTurn } from '../broker/text-request.js';
 import type { PooledProcess } from '../pool/pooled-process.js';
 import type { CliBox, CliBoxes } from './cli-box.js';
+import { Inbox } from './inbox.js';
 import { MessageQueue } from './message-queue.js';
 import { ALWAYS } from './sdk-options.js';
 
@@ -12,6 +14,9 @@ const CALLS_WITHIN_MS = 10_000;
 const STARTS_WITHIN_MS = 30_000;
 
 type ResultMessage = Extract<SDKMessage, { type: 'result' }>;
+/** A model call has come to its end. */
+const ANSWERED = { type: 'answered' } as const;
+type Heard = SDKMessage | Said | typeof ANSWERED;
 
 /** What is fixed when the process starts. */
 interface TextProcessMeans {
@@ -29,8 +34,10 @@ interface TextProcessMeans {
 export class TextProcess implements PooledProcess {
   private readonly requests = new TextRequests();
   private readonly input = new MessageQueue();
+  private readonly inbox = new Inbox<Heard>();
   private readonly messages: Query;
   private session: string | undefined;
+  private serving: BoundRun | undefined;
   /** It has not said yet how its turn has ended. */
   private isAtWork = false;
 
@@ -45,6 +52,8 @@ export class TextProcess implements PooledProcess {
       options: {
         ...always,
         ...{ settingSources: [], cwd: box.view.workDir, model, tools: [] },
+        // What the model says is heard from the broker, before the CLI has it.
+        includePartialMessages: false,
         systemPrompt: SYSTEM_PLACEHOLDER,
         ...(cliPath ? { pathToClaudeCodeExecutable: cliPath } : {}),
         spawnClaudeCodeProcess: box.spawn,
@@ -54,6 +63,7 @@ export class TextProcess implements PooledProcess {
       this.input.close();
       this.messages.close();
     });
+    void this.listen();
   }
 
   /** Resolves when it can be told what to say. */
@@ -82,14 +92,21 @@ export class TextProcess implements PooledProcess {
 
   /** The run as the broker knows it, once it is `serve`d. */
   bound(run: RunToBind, turn: TextTurn): BoundRun {
-    return new BoundRun({ ...run, compose: (request) => this.requests.compose(request, turn) });
+    const bound: BoundRun = new BoundRun({
+      ...run,
+      compose: (request) => this.requests.compose(request, turn),
+      onSaid: (said) => this.hear(bound, said),
+      onAnswer: () => this.hear(bound, ANSWERED),
+    });
+    return bound;
   }
 
   /**
-   * Tells the CLI what is said, and all that it answers up to its result. Abandoned before the answer was whole =
-   * the process is of no use.
+   * Tells the CLI what is said, and all that the model answers; and what the CLI tells, up to its result unless the
+   * answer is whole before. Abandoned = the process is of no use.
    */
-  async *serve(bound: BoundRun, { said }: TextTurn): AsyncGenerator<SDKMessage> {
+  async *serve(bound: BoundRun, { said }: TextTurn): AsyncGenerator<SDKMessage | Said> {
+    this.serving = bound;
     this.pass.serve(bound);
     this.box.beginAnew();
     // As written: no file is mentioned in it and no command of the CLI is run.
@@ -99,10 +116,11 @@ export class TextProcess implements PooledProcess {
       if (!bound.hasCalled && !bound.refusal) this.box.kill();
     }, CALLS_WITHIN_MS);
     try {
-      for await (const message of this.heard()) {
-        if (message.type === 'result') this.isAtWork = false;
-        if (message.type !== 'system' || message.subtype !== 'init') yield message;
-        if (message.type === 'result') return;
+      while (this.isAtWork) {
+        const heard = await this.next();
+        // All that was said has come before.
+        if (heard.type === 'answered' && bound.isWhole) return;
+        if (heard.type !== 'answered' && (heard.type !== 'system' || heard.subtype !== 'init')) yield heard;
       }
     } finally {
       clearTimeout(wedged);
@@ -111,54 +129,61 @@ export class TextProcess implements PooledProcess {
 
   /** The run is over; whoever calls the model from now on is a stray. */
   async leave(): Promise<void> {
+    this.serving = undefined;
     await this.pass.leave();
   }
 
   async reset(): Promise<void> {
     await this.leave();
-    await this.lastWord();
+    while (this.isAtWork) {
+      const heard = await this.next();
+      if (heard.type === 'result' && heard.is_error)
+        throw new Error('the CLI has ended its turn with an error');
+    }
     const before = this.session;
     this.session = undefined;
     this.requests.reset();
     this.input.push(userMessage('/clear'));
     let isCleared = false;
-    for await (const message of this.heard()) {
-      if (message.type === 'conversation_reset') isCleared = true;
-      if (message.type !== 'result') continue;
-      if (!isCleared || before === undefined || !isNothing(message) || message.session_id === before) break;
-      this.session = message.session_id;
+    for (;;) {
+      const heard = await this.next();
+      if (heard.type === 'conversation_reset') isCleared = true;
+      if (heard.type !== 'result') continue;
+      if (!isCleared || before === undefined || !isNothing(heard) || heard.session_id === before) break;
+      this.session = heard.session_id;
       if (this.pass.hadStray) break;
       return;
     }
     throw new Error('the CLI did not say that it has forgotten its conversation');
   }
 
-  /** The sum of a turn whose answer was told already. */
-  private async lastWord(): Promise<void> {
-    if (!this.isAtWork) return;
-    for await (const message of this.heard()) {
-      if (message.type !== 'result') continue;
-      if (message.is_error) throw new Error('the CLI has ended its turn with an error');
-      break;
-    }
-    this.isAtWork = false;
-  }
-
   async end(): Promise<void> {
     await this.box.end();
   }
 
-  /** What comes next. One reader at a time; a message of another session than the present one is no good sign. */
-  private async *heard(): AsyncGenerator<SDKMessage> {
-    for (;;) {
-      const { value: message, done } = await this.messages.next();
-      if (done) throw new Error(`the CLI has ended: ${this.box.stderr.text}`);
-      if (message.type === 'stream_event' || message.type === 'assistant') {
-        this.session ??= message.session_id;
-        if (message.session_id !== this.session) throw new Error('the CLI told of another session');
-      }
-      yield message;
+  /** Only of the run that is served now. */
+  private hear(bound: BoundRun, heard: Heard): void {
+    if (bound === this.serving) this.inbox.push(heard);
+  }
+
+  private async listen(): Promise<void> {
+    try {
+      for await (const message of this.messages) this.inbox.push(message);
+      this.inbox.end(new Error(`the CLI has ended: ${this.box.stderr.text}`));
+    } catch (error) {
+      this.inbox.end(error as Error);
     }
+  }
+
+  /** What comes next. A message of another session than the present one is no good sign. */
+  private async next(): Promise<Heard> {
+    const heard = await this.inbox.next();
+    if (heard.type === 'result') this.isAtWork = false;
+    if (heard.type === 'assistant') {
+      this.session ??= heard.session_id;
+      if (heard.session_id !== this.session) throw new Error('the CLI told of another session');
+    }
+    return heard;
   }
 }
 
