@@ -64,8 +64,9 @@ export class CliAttempt {
   }
 
   private async *heardIn({ messages, pooled, box, bound }: CliSession): AsyncGenerator<RunEvent> {
+    // A text process that was claimed has nothing more to begin with.
+    if (pooled && !this.spec.agentic) yield* this.started(pooled.warm);
     for await (const message of messages) {
-      if (pooled && !this.spec.agentic) yield* this.started(pooled.warm);
       for (const event of this.report.hear(message)) {
         this.hasTold ||= event.type === 'token' || event.type === 'thinking';
         if (event.type === 'started') yield* this.started(pooled?.warm);

@@ -73,6 +73,8 @@ describe('the pool of processes', () => {
     },
   });
   const quiet = async () => {
+    // What a reset leaves to the answer.
+    jest.advanceTimersByTime(4);
     for (let turns = 0; turns < 20; turns += 1) await new Promise((resolve) => setImmediate(resolve));
   };
   /** So much time passes, in looks of a second. */

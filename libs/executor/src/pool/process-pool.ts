@@ -13,6 +13,8 @@ import { stateOf } from './state-of.js';
 const LOOK_EVERY_MS = 1_000;
 /** More than a reset takes on a busy machine. */
 const RESET_WITHIN_MS = 2_000;
+/** What is left to do for the answer, which waits for the same CPUs. */
+const ANSWER_GOES_FIRST_MS = 4;
 /** An owner that has so many waits for a reset, of milliseconds, instead of having one more. */
 const ENOUGH_TO_WAIT = 2;
 
@@ -148,6 +150,7 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
   private async reset(member: PoolMember): Promise<boolean> {
     const done = new AbortController();
     try {
+      await new Promise((resolve) => setTimeout(resolve, ANSWER_GOES_FIRST_MS));
       await Promise.race([member.process.reset(), tooLate(done.signal)]);
     } catch (error) {
       const { label } = member.kind;
