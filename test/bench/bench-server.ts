@@ -14,7 +14,7 @@ export class BenchServer {
   private constructor(
     readonly model: ScriptedModel,
     readonly server: ServerProcess,
-    private readonly adminKey: string,
+    readonly adminKey: string,
   ) {}
 
   static async start(
@@ -30,7 +30,7 @@ export class BenchServer {
     });
     const { code, stderr } = await server.cli('tiers', 'set', 'bench', ...TIER);
     if (code !== 0) throw new Error(`tiers set failed: ${stderr}`);
-    const made = await server.cli(...['keys', 'create', '--project-id', 'ops', '--admin', '--json']);
+    const made = await server.cli(...['keys', 'create', '--admin', '--json']);
     return new BenchServer(model, server, JSON.parse(made.stdout).key);
   }
 

@@ -42,8 +42,12 @@ export class Caller {
     return result;
   }
 
-  async stop(): Promise<void> {
-    await this.process.order({ order: 'close' }).catch(() => undefined);
-    await this.process.stop();
+  /** What this way alone has to tell. */
+  async told<T>(): Promise<T> {
+    return (await this.process.order<{ result: T }>({ order: 'told' })).result;
+  }
+
+  stop(): Promise<void> {
+    return this.process.stop();
   }
 }

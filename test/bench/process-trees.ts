@@ -9,9 +9,12 @@ interface Seen {
   cpuSeconds: number;
 }
 
-/** Some processes, and all that they started. */
+/** Some processes and all that they started, or these `only`. */
 export class ProcessTrees {
-  constructor(private readonly roots: number[]) {}
+  constructor(
+    private readonly roots: number[],
+    private readonly options: { only?: boolean } = {},
+  ) {}
 
   /** CPU time that they and their ended children have taken so far. */
   cpuSeconds(): number {
@@ -36,6 +39,7 @@ export class ProcessTrees {
   private members(): Seen[] {
     const all = seenProcesses();
     const tree = all.filter(({ pid }) => this.roots.includes(pid));
+    if (this.options.only) return tree;
     for (const { pid } of tree) tree.push(...all.filter(({ parent }) => parent === pid));
     return tree;
   }

@@ -32,6 +32,7 @@ export function open({ url, keys, prompt, stream = false, system = false, path }
     });
 
   return {
+    send,
     async call(client, onFirst) {
       const onText = stream ? (said) => said.includes('event: token') && onFirst() : undefined;
       const { status, said } = await send(keys[client % keys.length], path ? '' : body(), onText);

@@ -31,7 +31,7 @@ async function timed(client) {
 const ORDERS = {
   prepare: ({ clients }) => caller.prepare?.(clients),
   slice,
-  close: () => caller.close?.(),
+  told: () => caller.told(),
 };
 
 process.on('message', async ({ order, ...details }) => {
@@ -40,6 +40,10 @@ process.on('message', async ({ order, ...details }) => {
   } catch (error) {
     process.send({ error: String(error?.stack ?? error) });
   }
-  if (order === 'close') process.disconnect();
+});
+// Its benchmark has ended, however.
+process.on('disconnect', async () => {
+  await caller.close?.();
+  process.exit();
 });
 process.send({ result: 'ready' });

@@ -1,0 +1,31 @@
+// Completions with a word in each that no other has. A client stays with one key for a while, as applications do.
+import { randomBytes } from 'node:crypto';
+import { open as http } from './http.mjs';
+
+const CALLS_WITH_A_KEY = 25;
+const CANARY = /canary-[0-9a-f]{24}/g;
+
+export function open({ url, keys, clients }) {
+  const transport = http({ url, keys });
+  const turns = new Array(clients).fill(0);
+  const wrong = [];
+  let answered = 0;
+
+  return {
+    async call(client) {
+      const turn = (turns[client] += 1);
+      // Each client has keys of its own turn by turn, so that each key is used by all of them.
+      const key = keys[(client * 7 + Math.floor(turn / CALLS_WITH_A_KEY)) % keys.length];
+      const canary = `canary-${randomBytes(12).toString('hex')}`;
+      const stream = turn % 2 === 0;
+      const system = turn % 3 === 0 ? { system: `You are ${canary}.` } : {};
+      const body = { prompt: `Repeat ${canary}.`, model: 'haiku', stream, ...system };
+      const { status, said } = await transport.send(key, JSON.stringify(body));
+      const told = [...new Set(said.match(CANARY))];
+      if (status === 200 && told.length === 1 && told[0] === canary) answered += 1;
+      else if (wrong.length < 20) wrong.push({ status, canary, told, said: said.slice(0, 500) });
+    },
+    told: () => ({ answered, wrong }),
+    close: () => transport.close(),
+  };
+}
