@@ -7,7 +7,7 @@ const CANARY = /canary-[0-9a-f]{24}/g;
 
 export function open({ url, keys, clients }) {
   const transport = http({ url, keys });
-  const turns = new Array(clients).fill(0);
+  const turns = Array.from({ length: clients }, () => 0);
   const wrong = [];
   let answered = 0;
 
