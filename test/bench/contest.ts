@@ -24,11 +24,11 @@ interface Counted {
   peakMb: number;
 }
 
-const WARM_UP = 10;
 const SLOW_EVERY = 8;
-const PAUSE_MS = 20;
+const PAUSE_MS = 30;
 const SETTLE_MS = 100;
-const LOOK_EVERY_MS = 700;
+/** Looking takes time, too; but a process that ends soon has to be seen. */
+const LOOK_EVERY_MS = { slow: 200, others: 700 };
 
 /**
  * Compares ways on a machine that may be shared: they take turns in short pieces, so that what the machine does
@@ -38,10 +38,10 @@ export class Contest {
   constructor(private readonly contestants: Contestant[]) {}
 
   /** One client, one call of each in a round, each time in another order. What is due after a call is not waited for. */
-  async latencies(rounds: number): Promise<Record<string, object>> {
+  async latencies(rounds: number, warmUp: number): Promise<Record<string, object>> {
     const samples = new Map<string, Sample[]>(this.contestants.map(({ name }) => [name, []]));
     for (const { caller } of this.contestants) await caller.prepare(1);
-    for (let round = -WARM_UP; round < rounds; round += 1) {
+    for (let round = -warmUp; round < rounds; round += 1) {
       for (const contestant of this.turns(round)) {
         const slice = await contestant.caller.slice({ clients: 1, ms: 0 });
         if (round >= 0) samples.get(contestant.name)!.push(...slice.samples);
@@ -72,7 +72,7 @@ export class Contest {
 
   private async warmUp(contestant: Contestant, clients: number, ms: number): Promise<void> {
     await contestant.caller.prepare(clientsOf(contestant, clients));
-    if (!contestant.isSlow) await this.slice(contestant, clients, ms / 2);
+    if (!contestant.isSlow) await this.slice(contestant, clients, ms);
   }
 
   private slice(contestant: Contestant, clients: number, ms: number): Promise<Slice> {
@@ -81,14 +81,17 @@ export class Contest {
   }
 
   private async measured(contestant: Contestant, clients: number, ms: number): Promise<Counted> {
-    const { trees } = contestant;
+    const { trees, isSlow } = contestant;
     const before = trees.cpuSeconds();
     let peakMb = 0;
-    const look = setInterval(() => (peakMb = Math.max(peakMb, trees.memoryMb())), LOOK_EVERY_MS);
-    const slice = await this.slice(contestant, clients, ms).finally(() => clearInterval(look));
+    const look = () => (peakMb = Math.max(peakMb, trees.memoryMb()));
+    const looking = setInterval(look, LOOK_EVERY_MS[isSlow ? 'slow' : 'others']);
+    const slice = await this.slice(contestant, clients, ms).finally(() => clearInterval(looking));
     // What is done after the last answer is part of what it cost.
     await sleep(SETTLE_MS);
-    return { ...slice, cpuSeconds: trees.cpuSeconds() - before, peakMb };
+    const cpuSeconds = trees.cpuSeconds() - before;
+    look();
+    return { ...slice, cpuSeconds, peakMb };
   }
 }
 

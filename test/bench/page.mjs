@@ -34,10 +34,7 @@ export function page(measured) {
     origin(measured),
     ...section('## What was to be reached', bars(results)),
     '## Ways to have a prompt answered',
-    table(
-      ['', 'what it is'],
-      Object.entries(WAYS).map(([name, what]) => [name, what]),
-    ),
+    table(['', 'what it is'], Object.entries(WAYS)),
     'The service is a process of its own with its embedded database; each process of the CLI is in its box. The other ways have no box, no keys, no limits, no ledger and no audit.',
     ...Object.keys(MODELS).flatMap((model) => completions(model, results[`completions ${model}`])),
     ...section('## Everything else', others(results)),
@@ -47,7 +44,7 @@ export function page(measured) {
 }
 
 function origin({ date, commit, machine, versions, scale, minutes, failed }) {
-  const where = `${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GB, ${machine.kernel}, load ${machine.load_at_start} before`;
+  const where = `${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GB, ${machine.kernel}, load ${machine.load_at_start} before (before one of the benches others used ${Math.round(machine.busiest_before * 100)} % of it)`;
   const what = `Node ${versions.node}, Claude Code ${versions.cli}, Agent SDK ${versions.agent_sdk}, Postgres ${versions.postgres}`;
   return [
     `${date.slice(0, 10)}, commit ${commit}; ${where}; ${what}; ${minutes} minutes.`,
@@ -104,7 +101,7 @@ function completions(model, result) {
     table(
       [
         '',
-        ...counts.map((each) => `${each} clients, a second`),
+        ...counts.map((each) => `${each} ${each === '1' ? 'client' : 'clients'}, a second`),
         `p95 at ${most}, ms`,
         'CPU s each',
         'peak MB',
@@ -177,7 +174,7 @@ const METHOD = `## How it is measured
 - At one client the ways take turns, one request each, in another order every round. At more clients they take turns in slices of two seconds. So whatever else the machine does hits all alike. A warm-up is left out.
 - Each way has a process of its own that does nothing else; the model is another one. A way's CPU and memory are those of all processes that it takes: the CLI's, and for the service the server, its database and the boxes; not the model, and not the HTTP client. Memory that processes share is divided among them.
 - The CLI and the Agent SDK are told the same as by the service: no tools, no settings, an empty system prompt, a home of their own that is there already.
-- A bare process at one client is reset between two turns, and this is not timed. The service resets after the answer; the pause between two requests of the same client is 20 ms or more.
+- A bare process at one client is reset between two turns, and this is not timed. The service resets after the answer; the pause between two requests of the same client is 30 ms or more.
 - The rates of a tier are out of the way: 1,000,000 requests a minute.
 
 ## Run it again

@@ -3,6 +3,9 @@
 import { query } from '@anthropic-ai/claude-agent-sdk';
 import { isText, plainHome, plainOptions } from './plain-cli.mjs';
 
+const WARM_UP = 2;
+const ENDS_WITHIN_MS = 1_000;
+
 const user = (content) => ({ type: 'user', message: { role: 'user', content }, parent_tool_use_id: null });
 /** As the service says it: text that is no command. */
 const said = (text) => ({ ...user([{ type: 'text', text }]), client_composed: true });
@@ -51,7 +54,8 @@ function startBare(modelUrl, prompt) {
     },
     end() {
       messages.close();
-      home.remove();
+      // It writes until it has ended.
+      setTimeout(home.remove, ENDS_WITHIN_MS);
     },
   };
 }
@@ -63,8 +67,11 @@ export function open({ modelUrl, prompt }) {
       while (processes.length < clients) {
         const started = startBare(modelUrl, prompt);
         processes.push(started);
-        await started.turn(() => undefined);
-        await started.forget();
+        // The first turns of a process are not like those that follow.
+        for (let turn = 0; turn < WARM_UP; turn += 1) {
+          await started.turn(() => undefined);
+          await started.forget();
+        }
       }
     },
     call: (client, onFirst) => processes[client].turn(onFirst),

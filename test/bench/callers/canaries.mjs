@@ -5,6 +5,13 @@ import { open as http } from './http.mjs';
 const CALLS_WITH_A_KEY = 25;
 const CANARY = /canary-[0-9a-f]{24}/g;
 
+/** The text that the tokens make. */
+const spoken = (events) =>
+  [...events.matchAll(/^data: (.*)$/gm)]
+    .map(([, data]) => JSON.parse(data))
+    .map(({ type, content }) => (type === 'token' ? content : ''))
+    .join('');
+
 export function open({ url, keys, clients }) {
   const transport = http({ url, keys });
   const turns = Array.from({ length: clients }, () => 0);
@@ -21,8 +28,10 @@ export function open({ url, keys, clients }) {
       const system = turn % 3 === 0 ? { system: `You are ${canary}.` } : {};
       const body = { prompt: `Repeat ${canary}.`, model: 'haiku', stream, ...system };
       const { status, said } = await transport.send(key, JSON.stringify(body));
-      const told = [...new Set(said.match(CANARY))];
-      if (status === 200 && told.length === 1 && told[0] === canary) answered += 1;
+      const answer = status !== 200 ? '' : stream ? spoken(said) : JSON.parse(said).content;
+      // Anywhere in what came, and in the text whose pieces may be cut anywhere.
+      const told = [...new Set(`${said} ${answer}`.match(CANARY))];
+      if (answer === `you said ${canary}` && told.length === 1) answered += 1;
       else if (wrong.length < 20) wrong.push({ status, canary, told, said: said.slice(0, 500) });
     },
     told: () => ({ answered, wrong }),

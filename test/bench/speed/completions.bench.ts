@@ -12,8 +12,8 @@ const TRIAL_MS = 1_500;
 
 /** How long each model is measured: rounds of one client, then slices at each number of clients. */
 const LENGTH = {
-  instant: { rounds: scaled(200, 16), turns: scaled(3, 1), ms: scaled(2_000, 500) },
-  realistic: { rounds: scaled(16, 8), turns: scaled(2, 1), ms: scaled(2_000, 1_000) },
+  instant: { rounds: scaled(200, 16), warmUp: 10, turns: scaled(3, 1), ms: scaled(2_000, 500) },
+  realistic: { rounds: scaled(16, 4), warmUp: 2, turns: scaled(2, 1), ms: scaled(2_000, 1_000) },
 };
 
 type Figures = Record<string, Record<string, number>>;
@@ -68,12 +68,12 @@ describe.each(['instant', 'realistic'] as const)('completions of a model that is
   it(
     'are measured against the CLI, the SDK and a bare process',
     async () => {
-      const { rounds, turns, ms } = LENGTH[name];
+      const { rounds, warmUp, turns, ms } = LENGTH[name];
       const all = await contestants();
       const contest = new Contest(all);
       // At one client a reset in the loop is nothing that latency could show.
       const alone = new Contest(all.filter(({ rest }) => !rest));
-      const latency = (await alone.latencies(rounds)) as Figures;
+      const latency = (await alone.latencies(rounds, warmUp)) as Figures;
       const atClients: Record<string, Figures> = {};
       for (const clients of CLIENTS) atClients[clients] = (await contest.load(clients, turns, ms)) as Figures;
       const bars = name === 'instant' ? barsOf(latency, atClients['16']!) : [];
