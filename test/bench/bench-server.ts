@@ -28,10 +28,18 @@ export class BenchServer {
       UNAUTHENTICATED_PER_MINUTE: '1000000',
       ...env,
     });
-    const { code, stderr } = await server.cli('tiers', 'set', 'bench', ...TIER);
-    if (code !== 0) throw new Error(`tiers set failed: ${stderr}`);
-    const made = await server.cli(...['keys', 'create', '--admin', '--json']);
-    return new BenchServer(model, server, JSON.parse(made.stdout).key);
+    const operator = async (...args: string[]) => {
+      const { code, stdout, stderr } = await server.cli(...args);
+      if (code === 0) return stdout;
+      await cleanUp(server.home, [server]);
+      throw new Error(`claude-api ${args[0]} failed: ${stderr}`);
+    };
+    await operator('tiers', 'set', 'bench', ...TIER);
+    return new BenchServer(
+      model,
+      server,
+      JSON.parse(await operator('keys', 'create', '--admin', '--json')).key,
+    );
   }
 
   get url(): string {

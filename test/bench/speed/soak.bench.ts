@@ -6,7 +6,7 @@ import { type Bar, bar, missed, report, scaled } from '../report.js';
 
 const COMPLETIONS = Number(process.env.BENCH_COMPLETIONS ?? scaled(10_000, 400));
 const KEYS = 20;
-const CLIENTS = 4;
+const CLIENTS = 8;
 const SLICE_MS = 5_000;
 
 interface Look {
