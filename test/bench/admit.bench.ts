@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -14,6 +14,7 @@ import { RunBook } from '../../libs/runs/src/run-book.js';
 import { ENDED, type LedgerProcess, startLedgerProcess } from '../support/ledger-process.js';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { percentiles } from './percentiles.js';
+import { report } from './report.js';
 
 const PAIRS = 1_000;
 const MODEL = 'claude-haiku-5-5';
@@ -100,9 +101,8 @@ describe('admitting and settling a run', () => {
         hundred_keys_of_one_project: await rate(shared, 10),
         one_key: await rate([one!], 10),
       },
-      ...{ cores: availableParallelism(), load: loadavg()[0] },
     };
-    process.stdout.write(`\n${JSON.stringify(result)}\n`);
+    report(result);
     expect(result.pair.p50).toBeLessThan(2);
     expect(result.pairs_per_second.hundred_keys).toBeGreaterThan(500);
     expect(result.pairs_per_second.one_key).toBeGreaterThan(200);

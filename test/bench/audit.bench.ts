@@ -1,5 +1,4 @@
 import { createWriteStream } from 'node:fs';
-import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AuditExport, Checkpoints } from '@app/audit';
@@ -8,6 +7,7 @@ import { insertChain } from '../support/audit-chain.js';
 import { AUDIT_KEY, auditEvent, AuditProcess } from '../support/audit-process.js';
 import { cleanEnvironment, runCli } from '../support/server-process.js';
 import { percentiles } from './percentiles.js';
+import { report } from './report.js';
 
 const EVENTS = 100_000;
 const APPENDS = 2_000;
@@ -65,10 +65,4 @@ async function timed<T>(work: () => Promise<T>): Promise<{ result: T; ms: number
   const startedAt = performance.now();
   const result = await work();
   return { result, ms: performance.now() - startedAt };
-}
-
-function report(result: object): void {
-  process.stdout.write(
-    `\n${JSON.stringify({ ...result, cores: availableParallelism(), load: loadavg()[0] })}\n`,
-  );
 }

@@ -1,11 +1,12 @@
 import { query } from '@anthropic-ai/claude-agent-sdk';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskApi } from '../support/task-api.js';
 import { WorkerFleet } from '../support/worker-fleet.js';
 import { percentiles } from './percentiles.js';
+import { report } from './report.js';
 
 const COLD_STARTS = 20;
 const MANY = 200;
@@ -122,10 +123,4 @@ function mostAtOnce(ran: Ran[]): number {
     most = Math.max(most, running);
   }
   return most;
-}
-
-function report(result: object): void {
-  process.stdout.write(
-    `\n${JSON.stringify({ ...result, cores: availableParallelism(), load: loadavg()[0] })}\n`,
-  );
 }

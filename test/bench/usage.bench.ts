@@ -1,4 +1,3 @@
-import { availableParallelism, loadavg } from 'node:os';
 import { operatorPrincipal } from '@app/auth';
 import {
   LedgerRetention,
@@ -12,6 +11,7 @@ import { ENDED, type LedgerProcess, startLedgerProcess } from '../support/ledger
 import { createTestDatabase, type TestDatabase } from '../support/test-database.js';
 import { MovableClock } from '../support/movable-clock.js';
 import { percentiles } from './percentiles.js';
+import { report } from './report.js';
 
 const ROWS = Number(process.env.USAGE_ROWS ?? 1_000_000);
 const DAYS = 400;
@@ -183,10 +183,4 @@ async function timed<T>(work: () => Promise<T>): Promise<{ result: T; ms: number
   const startedAt = performance.now();
   const result = await work();
   return { result, ms: performance.now() - startedAt };
-}
-
-function report(result: object): void {
-  process.stdout.write(
-    `\n${JSON.stringify({ ...result, cores: availableParallelism(), load: loadavg()[0] })}\n`,
-  );
 }

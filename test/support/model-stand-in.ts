@@ -15,6 +15,8 @@ export interface ScriptedAnswer {
   text?: string;
   chunks?: number;
   chunkDelayMs?: number;
+  /** How long the model thinks before its first piece. */
+  firstDelayMs?: number;
   stopReason?: string;
   inputTokens?: number;
   outputTokens?: number;
@@ -127,6 +129,7 @@ async function answer(request: UpstreamRequest, response: ServerResponse, script
   send('message_start', {
     message: { ...message, content: [], stop_reason: null, stop_sequence: null, usage },
   });
+  if (script.firstDelayMs) await new Promise((resolve) => setTimeout(resolve, script.firstDelayMs));
   const spoken = spokenBlocks(script);
   for (const [index, block] of spoken.entries()) {
     await sendSpoken(send, response, { ...block, index }, script);
