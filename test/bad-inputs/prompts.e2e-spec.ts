@@ -11,7 +11,7 @@ describe('prompts and CLI arguments', () => {
   let canaries: string;
 
   beforeAll(async () => {
-    service = await startTestService();
+    service = await startTestService({ POOL: 'on' });
     ({ key } = await service.key());
     canaries = await mkdtemp(join(tmpdir(), 'canary-'));
     await writeFile(join(canaries, 'secret.txt'), 'CANARY-FILE-CONTENT');

@@ -24,7 +24,7 @@ describe.each(['process', 'bubblewrap'] as const)('the broker, seen from inside 
   const PROMPT = 'a prompt that nobody else may see';
 
   beforeAll(async () => {
-    service = await startTestService({ SANDBOX: sandbox, POOL: 'off' });
+    service = await startTestService({ SANDBOX: sandbox });
     const { key } = await service.key();
     service.model.script = ({ body }) =>
       JSON.stringify(body).includes(PROMPT) ? { hang: true } : { text: 'bought with a run token', chunks: 1 };

@@ -9,7 +9,7 @@ describe('POST /v1/completions', () => {
   let keyId: string;
 
   beforeAll(async () => {
-    service = await startTestService();
+    service = await startTestService({ POOL: 'on' });
     ({ key, id: keyId } = await service.key());
   });
   beforeEach(() => service.model.reset());

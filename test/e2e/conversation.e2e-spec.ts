@@ -11,7 +11,7 @@ describe('a conversation, with the real CLI', () => {
   let principal: Principal;
 
   beforeAll(async () => {
-    service = await startTestService();
+    service = await startTestService({ POOL: 'on' });
     const { key } = await service.key();
     principal = await service.app.get(KeyVerifier, { strict: false }).verify(key);
   });

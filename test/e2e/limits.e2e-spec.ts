@@ -13,7 +13,7 @@ describe('limits, at the doors', () => {
   let projects = 0;
 
   beforeAll(async () => {
-    service = await startTestService({ MAX_RUNS: '32' });
+    service = await startTestService({ MAX_RUNS: '32', POOL: 'on' });
     database = new pg.Client(service.databaseUrl);
     await database.connect();
   });

@@ -17,7 +17,7 @@ describe('tasks from processes that wait, with the real CLI in its box', () => {
   let api: TaskApi;
 
   beforeAll(async () => {
-    service = await startTestService({ SANDBOX: 'bubblewrap' });
+    service = await startTestService({ SANDBOX: 'bubblewrap', POOL: 'on' });
     api = new TaskApi(service.url, (await service.key('pro')).key);
   });
   beforeEach(() => service.model.reset());

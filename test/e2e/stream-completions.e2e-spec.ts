@@ -14,7 +14,7 @@ describe('completions over a socket', () => {
   let client: StreamClient;
 
   beforeAll(async () => {
-    service = await startTestService({ MAX_RUNS: '8' });
+    service = await startTestService({ MAX_RUNS: '8', POOL: 'on' });
     key = (await service.key()).key;
   });
   beforeEach(async () => {

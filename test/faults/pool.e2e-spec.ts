@@ -21,7 +21,7 @@ describe('a pool whose processes are killed under load', () => {
   let service: TestService;
 
   beforeAll(async () => {
-    service = await startTestService();
+    service = await startTestService({ POOL: 'on' });
     service.model.script = (request) => ({
       text: `you said ${ModelStandIn.promptOf(request).join()}`,
       chunks: 8,

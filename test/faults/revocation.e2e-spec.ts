@@ -53,7 +53,8 @@ describe('keys that are revoked while 20 tasks run on two servers', () => {
   });
   afterAll(() => fleet.stop());
 
-  const whole = () => fleet.worker({ ROLE: 'all', MAX_RUNS: '16', FAILED_KEYS_PER_MINUTE: '100000' });
+  const whole = () =>
+    fleet.worker({ ROLE: 'all', MAX_RUNS: '16', FAILED_KEYS_PER_MINUTE: '100000', POOL: 'off' });
   const idsOf = (keys: Doomed[]) => keys.map(({ id }) => id);
 
   async function newKey(project = 'doomed'): Promise<Doomed> {

@@ -11,6 +11,7 @@ import { loadConfig } from '@app/config';
 import { BoundRun } from '../../libs/executor/src/broker/bound-run.js';
 import { Broker } from '../../libs/executor/src/broker/broker.js';
 import { ModelCalls } from '../../libs/executor/src/broker/model-calls.js';
+import { Pass } from '../../libs/executor/src/broker/pass.js';
 import { Upstream } from '../../libs/executor/src/broker/upstream.js';
 import { CredentialHealth } from '../../libs/executor/src/credential-health.js';
 import { ModelStandIn } from '../support/model-stand-in.js';
@@ -49,7 +50,7 @@ describe('the token of a task in hostile hands', () => {
       extend: async ({ mostTokens }) => ({ maxTokens: mostTokens }),
     });
     const run = { runId: `run_${runs}`, model: MODEL, sampling: {}, meter: account, agentic: { models: [] } };
-    ({ token, release } = await broker.bind(new BoundRun(run), socketPath));
+    ({ token, release } = await broker.open(Pass.of(new BoundRun(run)), socketPath));
   });
   afterEach(() => release());
   afterAll(async () => {

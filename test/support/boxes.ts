@@ -7,6 +7,7 @@ import { type ModelCall, RunMeter, type Sandbox, type WorkspaceDir } from '@app/
 import { BoundRun } from '../../libs/executor/src/broker/bound-run.js';
 import { Broker } from '../../libs/executor/src/broker/broker.js';
 import { ModelCalls } from '../../libs/executor/src/broker/model-calls.js';
+import { Pass } from '../../libs/executor/src/broker/pass.js';
 import { Upstream } from '../../libs/executor/src/broker/upstream.js';
 import { CredentialHealth } from '../../libs/executor/src/credential-health.js';
 import { chooseSandbox } from '../../libs/executor/src/sandbox/choose-sandbox.js';
@@ -94,7 +95,7 @@ export class Boxes {
     const runId = `run_${(this.made += 1)}`;
     const folder = await this.folders.make(runId);
     const run = new BoundRun({ runId, model: 'claude-haiku-5-5', sampling: {}, meter: new FreeMeter() });
-    const { token, door, release } = await this.broker.bind(run, this.sandbox.brokerSocket(folder));
+    const { token, door, release } = await this.broker.open(Pass.of(run), this.sandbox.brokerSocket(folder));
     const content = { folder, workspace: wanted.workspace, broker: door };
     await this.sandbox.prepare(content);
     const view = this.sandbox.view(content);

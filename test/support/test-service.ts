@@ -46,6 +46,8 @@ export async function startTestService(
       ANTHROPIC_BASE_URL: model.url,
       CLAUDE_CONFIG_DIR: join(__dirname, '../fixtures/claude-config'),
       LOG_LEVEL: 'silent',
+      // Each run starts a process of its own, so that a test knows which are there. Those of the pool switch it on.
+      POOL: 'off',
       // All of a test comes from one address.
       UNAUTHENTICATED_PER_MINUTE: '1000000',
       FAILED_KEYS_PER_MINUTE: '1000000',

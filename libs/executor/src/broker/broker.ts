@@ -6,7 +6,7 @@ import type { BoundRun } from './bound-run.js';
 import { close, doorOf, listen } from './door.js';
 import { ModelCalls } from './model-calls.js';
 import { refuse } from './refuse.js';
-import { Pass } from './pass.js';
+import type { Pass } from './pass.js';
 
 /** Of one process. Each takes a descriptor of the service. */
 const MOST_CONNECTIONS = 128;
@@ -44,13 +44,6 @@ export class Broker implements OnApplicationShutdown {
   async open(pass: Pass, socketPath?: string): Promise<Binding> {
     const token = `run-${randomBytes(32).toString('base64url')}`;
     return socketPath ? this.openSocket(pass, token, socketPath) : this.openLoopback(pass, token);
-  }
-
-  /** The same for a process that serves one run. */
-  async bind(run: BoundRun, socketPath?: string): Promise<Binding> {
-    const pass = new Pass();
-    pass.serve(run);
-    return this.open(pass, socketPath);
   }
 
   private async openSocket(pass: Pass, token: string, socketPath: string): Promise<Binding> {

@@ -11,6 +11,13 @@ export class Pass {
   onStray: (() => void) | undefined;
   private run: BoundRun | undefined;
 
+  /** Of a process that serves one run. */
+  static of(run: BoundRun): Pass {
+    const pass = new Pass();
+    pass.serve(run);
+    return pass;
+  }
+
   serve(run: BoundRun): void {
     this.run = run;
   }

@@ -22,9 +22,7 @@ export class ColdSessions {
   async start(spec: RunSpec, trail: ToolTrail): Promise<CliSession> {
     const { agentic } = spec;
     const bound = new BoundRun(spec);
-    const pass = new Pass();
-    pass.serve(bound);
-    const box = await this.boxes.open(spec.runId, pass, {
+    const box = await this.boxes.open(spec.runId, Pass.of(bound), {
       ...{ workspace: agentic?.workspace, limits: agentic?.limits },
       furnish: async ({ pluginDir, transcriptPath }) => {
         if (agentic?.skills.length) await makeSkillPlugin(pluginDir, agentic.skills);
