@@ -293,7 +293,7 @@ describe('workers and servers that are killed, stopped and told to go', () => {
     const tree = treeOf(survivor.child.pid as number);
     survivor.child.kill('SIGTERM');
     expect(await survivor.exited()).toBe(0);
-    expect(alive(tree)).toEqual([]);
+    expect(await gone(tree, 5_000)).toEqual([]);
     for (const id of ids) expect((await user.ended(id)).status).toBe('succeeded');
     const attempts = await fleet.rows('SELECT DISTINCT attempt FROM tasks WHERE id = ANY($1)', [ids]);
     expect(attempts).toEqual([{ attempt: 1 }]);
