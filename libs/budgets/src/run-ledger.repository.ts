@@ -90,11 +90,11 @@ export class RunLedger {
     return admissionOf(said);
   }
 
-  /** Takes the rate of work that will wait, when its key is as it was and something is left of every budget. */
-  async checkAllowance(run: Pick<RunOpening, 'project' | 'keyId' | 'epoch'>, requestsPerMinute: number) {
+  /** Takes the rate of work that will wait, when something is left of every budget. Holds nothing. */
+  async checkAllowance(project: string, keyId: string, requestsPerMinute: number): Promise<Admission> {
     const [row] = await this.transactions.manager.query<{ said: AdmissionRow }[]>(
-      'SELECT check_key_allowance($1, $2, $3, $4) AS said',
-      [run.project, run.keyId, run.epoch, requestsPerMinute],
+      'SELECT check_allowance($1, $2, $3) AS said',
+      [project, keyId, requestsPerMinute],
     );
     return admissionOf(row!.said);
   }

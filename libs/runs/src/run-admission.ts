@@ -69,10 +69,10 @@ export class RunAdmission {
 
   /** Takes the rate of work that will wait, when something is left of every budget. */
   async accept(principal: Principal, requestsPerMinute: number): Promise<Allowance> {
-    const { keyId } = principal;
+    const { project, keyId } = principal;
     this.denials.require(keyId, { rated: true, first: null });
     const admission = await this.denials.watch(keyId, () =>
-      this.ledger.checkAllowance(principal, requestsPerMinute),
+      this.ledger.checkAllowance(project, keyId, requestsPerMinute),
     );
     return required(admission, 0).allowance;
   }

@@ -11,7 +11,6 @@ import { Tiers9000 } from './9000-tiers.js';
 import { Usage9500 } from './9500-usage.js';
 import { AuditAppend9700 } from './9700-audit-append.js';
 import { SteadyPlans9800 } from './9800-steady-plans.js';
-import { KeyAllowance9900 } from './9900-key-allowance.js';
 
 /**
  * The schema's history, oldest first; one that was released never changes. TypeORM takes the order from the
@@ -30,5 +29,4 @@ export const MIGRATIONS: (new () => MigrationInterface & { name: string })[] = [
   Usage9500,
   AuditAppend9700,
   SteadyPlans9800,
-  KeyAllowance9900,
 ];
