@@ -1,7 +1,8 @@
 import { newId } from '@app/common';
+import { cliProcesses } from '../support/processes.js';
 import { plays, uses } from '../support/scripted-turns.js';
 import type { ServerProcess } from '../support/server-process.js';
-import { boxOf, cliIn, type TaskApi, until } from '../support/task-api.js';
+import { type TaskApi, until } from '../support/task-api.js';
 import { WorkerFleet } from '../support/worker-fleet.js';
 
 jest.setTimeout(240_000);
@@ -13,7 +14,8 @@ const hangs = { text: 'One.', ...uses('Bash', { command: 'sleep 900' }) };
 const PARTS = {
   whole: [{ text: 'Done.' }],
   abort: [speaks],
-  crash: [speaks],
+  crash: [{ text: 'word '.repeat(30), chunks: 30, chunkDelayMs: 100 }],
+  lost: [speaks],
   server: [speaks],
   worker: [hangs],
   cancel: [hangs],
@@ -44,6 +46,9 @@ describe('the ledger after a run that', () => {
     );
     return user;
   }
+  const killClis = ({ child }: ServerProcess) => {
+    for (const { pid } of cliProcesses(child.pid as number)) process.kill(pid, 'SIGKILL');
+  };
   const complete = (user: TaskApi, prompt: string, over: object = {}, signal?: AbortSignal) =>
     fetch(`${fleet.api.url}/v1/completions`, {
       method: 'POST',
@@ -137,16 +142,24 @@ describe('the ledger after a run that', () => {
     });
   });
 
-  it('its CLI was killed in a model call: cli_crashed, at what was reserved', async () => {
+  it('its CLI was killed in a model call: answered all the same, for the broker has bought it', async () => {
     const user = await payer('crash');
     const answer = complete(user, 'crash');
     await asked('crash');
-    const held = await heldBy('crash');
-    const [run] = await runsOf('crash');
-    process.kill(cliIn(boxOf(run.id)).pid, 'SIGKILL');
-    const { status, headers } = await answer;
-    expect([status, headers.get('x-cost-usd')]).toEqual([502, null]);
-    expect(await settled('crash', 'failed', 'cli_crashed')).toEqual({
+    killClis(fleet.api);
+    expect((await answer).status).toBe(200);
+    expect(await settled('crash', 'succeeded', null)).toEqual({
+      ...{ cost: CALL_NANO, settled: CALL_NANO, usage: [{ input: 12, output: 7 }] },
+    });
+  });
+
+  it('its CLI was killed in a model call of a task: cli_crashed, at what was reserved', async () => {
+    const user = await payer('lost');
+    await user.submit({ description: 'lost: now' });
+    await asked('lost');
+    const held = await heldBy('lost');
+    killClis(worker);
+    expect(await settled('lost', 'failed', 'cli_crashed')).toEqual({
       cost: null,
       settled: held,
       usage: UNKNOWN,

@@ -21,11 +21,10 @@ export class StreamedCompletions {
     const { requestId, idempotencyKey } = frame;
     return this.sockets.during(socket, frame, frame.id ?? newId('req'), async ({ id, stop }) => {
       const started = await start({ requestId, idempotencyKey, signal: stop.signal });
-      // What comes while the reader is behind comes as one.
+      // Read to the end also when nobody listens: the run holds a place that others wait for.
       for await (const event of wireEvents(started, this.clock, requestId)) {
         const isText = event.type === 'token' || event.type === 'thinking';
         socket.tell({ ...event, id, ...(isText ? {} : { run_id: started.id }) });
-        await socket.hasRead();
       }
     });
   }
