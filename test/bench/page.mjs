@@ -48,8 +48,8 @@ function origin({ date, commit, machine, versions, scale, minutes, failed }) {
   const what = `Node ${versions.node}, Claude Code ${versions.cli}, Agent SDK ${versions.agent_sdk}, Postgres ${versions.postgres}`;
   return [
     `${date.slice(0, 10)}, commit ${commit}; ${where}; ${what}; ${minutes} minutes.`,
-    ...(scale < 0.5 ? [`**Only ${scale} of the full length: a trial, not a measurement.**`] : []),
-    ...(scale >= 0.5 && scale < 1 ? [`${scale} of the full length.`] : []),
+    ...(scale < 0.25 ? [`**Only ${scale} of the full length: a trial, not a measurement.**`] : []),
+    ...(scale >= 0.25 && scale < 1 ? [`${scale} of the full length.`] : []),
     ...(failed.length === 0 ? [] : [`Missed a bar, or did not finish: ${failed.join(', ')}.`]),
   ].join(' ');
 }
