@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Upkeep } from '@app/common';
 import { AuditRetention } from './audit-retention.service.js';
 import { Checkpoints } from './chain/checkpoints.service.js';
 
@@ -11,9 +12,7 @@ const KEEP_EVERY_MS = 6 * 60 * 60_000;
  */
 @Injectable()
 export class AuditUpkeep implements OnModuleInit, OnModuleDestroy {
-  private readonly logger = new Logger(AuditUpkeep.name);
-  private readonly timers: NodeJS.Timeout[] = [];
-  private running: Promise<void> | undefined;
+  private readonly upkeep = new Upkeep(new Logger(AuditUpkeep.name), "the audit's");
 
   constructor(
     private readonly retention: AuditRetention,
@@ -22,26 +21,16 @@ export class AuditUpkeep implements OnModuleInit, OnModuleDestroy {
 
   async onModuleInit(): Promise<void> {
     await this.retention.makeAhead();
-    this.timers.push(
-      setInterval(() => this.do(() => this.checkpoints.signDue()), SIGN_EVERY_MS).unref(),
-      setInterval(() => this.do(() => this.keep()), KEEP_EVERY_MS).unref(),
-    );
+    this.upkeep.every(SIGN_EVERY_MS, () => this.checkpoints.signDue());
+    this.upkeep.every(KEEP_EVERY_MS, () => this.keep());
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.timers.forEach((timer) => clearInterval(timer));
-    await this.running;
+    await this.upkeep.stop();
   }
 
   private async keep(): Promise<void> {
     await this.retention.makeAhead();
     await this.retention.dropOld();
-  }
-
-  /** One step at a time; a step that takes long lets others fall out. */
-  private do(step: () => Promise<void>): void {
-    this.running ??= step()
-      .catch((error) => this.logger.warn(`the audit's upkeep failed: ${(error as Error).message}`))
-      .finally(() => (this.running = undefined));
   }
 }

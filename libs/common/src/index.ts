@@ -22,3 +22,4 @@ export {
   type Scope,
 } from './principal.js';
 export { requireAtMost, requireInstallation, requireModel, requireScope } from './request-checks.js';
+export { Upkeep } from './upkeep.js';

@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Upkeep } from '@app/common';
 import { LedgerRetention } from './ledger-retention.service.js';
 import { UsageRollups } from './usage-rollups.service.js';
 
@@ -12,9 +13,7 @@ const KEEP_EVERY_MS = 6 * 60 * 60_000;
  */
 @Injectable()
 export class UsageUpkeep implements OnModuleInit, OnModuleDestroy {
-  private readonly logger = new Logger(UsageUpkeep.name);
-  private readonly timers: NodeJS.Timeout[] = [];
-  private running: Promise<void> | undefined;
+  private readonly upkeep = new Upkeep(new Logger(UsageUpkeep.name), "the ledger's");
 
   constructor(
     private readonly retention: LedgerRetention,
@@ -22,28 +21,17 @@ export class UsageUpkeep implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    this.do(() => this.retention.makeAhead());
-    await this.running;
-    this.timers.push(
-      setInterval(() => this.do(() => this.rollups.rollUp()), ROLL_UP_EVERY_MS).unref(),
-      setInterval(() => this.do(() => this.keep()), KEEP_EVERY_MS).unref(),
-    );
+    await this.upkeep.do(() => this.retention.makeAhead());
+    this.upkeep.every(ROLL_UP_EVERY_MS, () => this.rollups.rollUp());
+    this.upkeep.every(KEEP_EVERY_MS, () => this.keep());
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.timers.forEach((timer) => clearInterval(timer));
-    await this.running;
+    await this.upkeep.stop();
   }
 
   private async keep(): Promise<void> {
     await this.retention.makeAhead();
     await this.retention.dropOld();
-  }
-
-  /** One step at a time; a step that takes long lets others fall out. */
-  private do(step: () => Promise<void>): void {
-    this.running ??= step()
-      .catch((error) => this.logger.warn(`the ledger's upkeep failed: ${(error as Error).message}`))
-      .finally(() => (this.running = undefined));
   }
 }

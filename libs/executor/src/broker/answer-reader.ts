@@ -51,21 +51,17 @@ export class AnswerReader {
   stopReason: string | null = null;
   complete = false;
   hasContent = false;
+  /** All that was said so far, apart from thoughts; empty without `onSaid`. */
+  text = '';
   private reported: Partial<z.infer<typeof usage>> | null = null;
   private readonly decoder = new TextDecoder();
   private pending = '';
-  private said = '';
 
   constructor(
     private readonly model: string,
     /** Hears the text as it comes; without it none is read. */
     private readonly onSaid?: (said: Said) => void,
   ) {}
-
-  /** All that was said so far, apart from thoughts. */
-  get text(): string {
-    return this.said;
-  }
 
   /** A piece of an SSE answer. */
   push(chunk: Uint8Array): void {
@@ -114,8 +110,8 @@ export class AnswerReader {
   }
 
   private say(said: Said): void {
-    if (!this.onSaid || this.said.length > MOST_TEXT) return;
-    if (said.type === 'token') this.said += said.content;
+    if (!this.onSaid || this.text.length > MOST_TEXT) return;
+    if (said.type === 'token') this.text += said.content;
     this.onSaid(said);
   }
 
