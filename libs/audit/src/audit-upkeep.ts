@@ -12,7 +12,7 @@ const KEEP_EVERY_MS = 6 * 60 * 60_000;
  */
 @Injectable()
 export class AuditUpkeep implements OnModuleInit, OnModuleDestroy {
-  private readonly upkeep = new Upkeep(new Logger(AuditUpkeep.name), "the audit's");
+  private readonly upkeep = new Upkeep(new Logger(AuditUpkeep.name), "the audit's upkeep");
 
   constructor(
     private readonly retention: AuditRetention,

@@ -8,10 +8,10 @@ export class Upkeep {
   private readonly timers: NodeJS.Timeout[] = [];
   private running: Promise<void> | undefined;
 
-  /** `whose` begins what is logged: "the audit's". */
+  /** `name` begins what is logged: "the audit's upkeep". */
   constructor(
     private readonly logger: Logger,
-    private readonly whose: string,
+    private readonly name: string,
   ) {}
 
   every(ms: number, step: () => Promise<void>): void {
@@ -21,7 +21,7 @@ export class Upkeep {
   /** Now, unless another step is under way. Resolves with whichever is. */
   do(step: () => Promise<void>): Promise<void> {
     this.running ??= step()
-      .catch((error) => this.logger.warn(`${this.whose} upkeep failed: ${(error as Error).message}`))
+      .catch((error) => this.logger.warn(`${this.name} failed: ${(error as Error).message}`))
       .finally(() => (this.running = undefined));
     return this.running;
   }

@@ -13,7 +13,7 @@ const KEEP_EVERY_MS = 6 * 60 * 60_000;
  */
 @Injectable()
 export class UsageUpkeep implements OnModuleInit, OnModuleDestroy {
-  private readonly upkeep = new Upkeep(new Logger(UsageUpkeep.name), "the ledger's");
+  private readonly upkeep = new Upkeep(new Logger(UsageUpkeep.name), "the ledger's upkeep");
 
   constructor(
     private readonly retention: LedgerRetention,

@@ -1,5 +1,5 @@
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Clock } from '@app/common';
+import { Clock, Upkeep } from '@app/common';
 import { AppConfig } from '@app/config';
 import { type Partition, type PartitionedTable, Partitions } from '@app/database';
 import { OldTasksRepository } from '../store/old-tasks.repository.js';
@@ -23,8 +23,7 @@ const AT_ONCE = 500;
 @Injectable()
 export class TaskRetention implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(TaskRetention.name);
-  private timer: NodeJS.Timeout;
-  private running: Promise<void> | undefined;
+  private readonly upkeep = new Upkeep(this.logger, 'the upkeep of tasks');
 
   constructor(
     private readonly config: AppConfig,
@@ -34,14 +33,13 @@ export class TaskRetention implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    this.do(() => this.makeAhead());
-    await this.running;
-    this.timer = setInterval(() => this.do(() => this.keep()), KEEP_EVERY_MS).unref();
+    // Nothing waits for it to succeed: without a day of its own an event falls into the default partition.
+    await this.upkeep.do(() => this.makeAhead());
+    this.upkeep.every(KEEP_EVERY_MS, () => this.keep());
   }
 
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.timer);
-    await this.running;
+    await this.upkeep.stop();
   }
 
   async dropOld(): Promise<void> {
@@ -67,12 +65,5 @@ export class TaskRetention implements OnModuleInit, OnModuleDestroy {
   private async keep(): Promise<void> {
     await this.makeAhead();
     await this.dropOld();
-  }
-
-  /** Nothing waits for it: without a day of its own an event falls into the default partition. */
-  private do(step: () => Promise<void>): void {
-    this.running ??= step()
-      .catch((error) => this.logger.warn(`the upkeep of tasks failed: ${(error as Error).message}`))
-      .finally(() => (this.running = undefined));
   }
 }
