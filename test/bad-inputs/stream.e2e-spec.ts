@@ -1,6 +1,7 @@
 import type { ClientOptions } from 'ws';
 import { KeysService, operatorPrincipal } from '@app/auth';
 import { STREAM_LIMITS } from '../../apps/api/src/stream/stream-limits.js';
+import { Unread } from '../../apps/api/src/stream/unread.js';
 import { envelope, sendRaw } from '../support/raw-http.js';
 import { handshake, pingFrame, RawStream, textFrame } from '../support/raw-stream.js';
 import { answering, ended, ScriptedExecutor } from '../support/scripted-executor.js';
@@ -331,6 +332,36 @@ describe('the sockets of hostile and careless clients', () => {
       expect((await until('it is done', show, ({ finished_at: at }) => at !== null)).status).toBe(
         'succeeded',
       );
+    });
+
+    it('is told as one piece what came while it did not read, without a gap', async () => {
+      const isBehind = jest.spyOn(Unread.prototype, 'taken');
+      const pieces = 200;
+      let said = 0;
+      executor.script = async function* (spec) {
+        const say = (content: string) => {
+          said += content.length;
+          return { type: 'token' as const, content };
+        };
+        yield { type: 'started', model: spec.model };
+        // Until the kernel takes no more for it.
+        while (isBehind.mock.calls.length === 0) {
+          yield say('x'.repeat(16_384));
+          await new Promise(setImmediate);
+        }
+        for (let piece = 0; piece < pieces; piece += 1) yield say('y');
+        stream.wire.resume();
+        yield ended({ status: 'succeeded', text: 'all' });
+      };
+      const stream = await raw((await newKey()).key);
+      stream.wire.pause();
+      stream.write(textFrame({ type: 'completion', id: 'c', prompt: 'x', model: 'haiku' }));
+      await until('it is done', () => stream.told.some(({ type }) => type === 'done'));
+      const events = stream.told.filter(({ id }) => id === 'c');
+      expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+      const texts = events.filter(({ type }) => type === 'token').map(({ content }) => content);
+      expect(texts.join('')).toHaveLength(said);
+      expect(texts.filter((text) => text.includes('y')).length).toBeLessThan(pieces / 10);
     });
 
     it('is cut off when what it leaves unread is the pongs to its own pings', async () => {

@@ -21,6 +21,16 @@ describe('text that waits for its reader', () => {
     expect(told).toEqual([thinking('a'), thinking('b'), token('c'), retry, token('def')]);
   });
 
+  it('is counted, in bytes, for as long as it waits', async () => {
+    const counts: number[] = [];
+    const events = coalesced(source(token('é'), token('bc'), retry), (change) => counts.push(change));
+    await events.next();
+    for (let pause = 0; pause < 20; pause++) await turn();
+    expect(counts.reduce((sum, change) => sum + change, 0)).toBe(2);
+    for await (const _ of events) continue;
+    expect(counts.reduce((sum, change) => sum + change, 0)).toBe(0);
+  });
+
   it('comes piece by piece to a reader who keeps up', async () => {
     async function* slowly() {
       for (const piece of ['a', 'b', 'c']) {

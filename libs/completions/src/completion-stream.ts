@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import { type Clock, EventStream, LONGEST_STALL_MS } from '@app/common';
-import { coalesced } from './coalesced.js';
+import { coalesced, type OnWaiting } from './coalesced.js';
 import type { CompletionEvent, StartedCompletion } from './completion-events.js';
 
 /** An event of a completion as every wire tells it: `seq` starts at 1 and has no gap. */
@@ -15,9 +15,10 @@ export async function* wireEvents(
   { id, events }: StartedCompletion,
   clock: Clock,
   requestId: string,
+  onWaiting?: OnWaiting,
 ): AsyncGenerator<CompletionWireEvent> {
   let seq = 0;
-  for await (const event of coalesced(events)) {
+  for await (const event of coalesced(events, onWaiting)) {
     seq += 1;
     const timestamp = clock.now().toISOString();
     yield { type: event.type, seq, timestamp, id, ...payload(event, requestId) };

@@ -31,6 +31,7 @@ export class StreamSocket extends WebSocket implements SocketContext {
   private introduction: Promise<void> = Promise.resolve();
   private heldBytes = 0;
   private readonly unread = new Unread();
+  private waitingBytes = 0;
   private unfinished?: UnfinishedFrame;
   private leaving = false;
   private readonly frames = new TokenBucket(STREAM_LIMITS.framesPerSecond, STREAM_LIMITS.framesPerSecond);
@@ -49,8 +50,8 @@ export class StreamSocket extends WebSocket implements SocketContext {
   /** Sends a frame now, unless the reader is too far behind. */
   tell(frame: object): void {
     if (!this.isOpen) return;
-    if (this.bufferedAmount > STREAM_LIMITS.unreadBytes) return this.end(CLOSE.tooSlow, 'too far behind');
-    this.send(JSON.stringify(frame), this.unread.sent());
+    this.endIfTooSlow();
+    if (this.isOpen) this.send(JSON.stringify(frame), this.unread.sent());
   }
 
   tellError(error: AppError, requestId: string, id?: string): void {
@@ -58,9 +59,15 @@ export class StreamSocket extends WebSocket implements SocketContext {
     this.tell({ type: 'error', id, error: told, request_id: requestId });
   }
 
+  /** So many bytes more, or fewer, wait elsewhere for the reader to take what it was sent. */
+  waits(change: number): void {
+    this.waitingBytes += change;
+    if (this.isOpen) this.endIfTooSlow();
+  }
+
   /** Resolves once the reader has taken enough to be sent more, or is gone. */
-  async hasRead(): Promise<void> {
-    if (this.isOpen && this.bufferedAmount > STREAM_LIMITS.pacedFromBytes) await this.unread.taken();
+  async hasRead(pacedFromBytes = STREAM_LIMITS.pacedFromBytes): Promise<void> {
+    if (this.isOpen && this.bufferedAmount > pacedFromBytes) await this.unread.taken();
   }
 
   /** Says goodbye. The client has a few seconds to answer; what it has under way ends at once. */
@@ -71,6 +78,7 @@ export class StreamSocket extends WebSocket implements SocketContext {
   /** Also called by ws itself, when the client says goodbye or breaks the protocol. */
   override close(code?: number, reason?: string | Buffer): void {
     this.stopAll();
+    this.unread.letGo();
     super.close(code, reason);
   }
 
@@ -175,5 +183,12 @@ export class StreamSocket extends WebSocket implements SocketContext {
     this.pingedAt = now;
     this.unansweredSince ??= now;
     this.ping();
+  }
+
+  /** A reader who has taken all that was sent is not behind, however much comes at once. */
+  private endIfTooSlow(): void {
+    const sent = this.bufferedAmount;
+    if (sent > 0 && sent + this.waitingBytes > STREAM_LIMITS.unreadBytes)
+      this.end(CLOSE.tooSlow, 'too far behind');
   }
 }

@@ -8,8 +8,7 @@ export class Unread {
     this.sentAt.push(performance.now());
     return () => {
       this.sentAt.shift();
-      if (this.sentAt.length > 0) return;
-      for (const go of this.waiting.splice(0)) go();
+      if (this.sentAt.length === 0) this.letGo();
     };
   }
 
@@ -21,5 +20,10 @@ export class Unread {
   /** Resolves when all have left. */
   async taken(): Promise<void> {
     if (this.sentAt.length > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  /** There is nothing to wait for any more. */
+  letGo(): void {
+    for (const go of this.waiting.splice(0)) go();
   }
 }
