@@ -124,6 +124,15 @@ describe.each(['process', 'bubblewrap'] as const)('the broker, seen from inside 
     expect(service.model.journal).toHaveLength(before);
   });
 
+  it('does not take the credential to where the model’s API redirects', async () => {
+    const { script } = service.model;
+    service.model.script = () => ({ status: 307 });
+    const before = service.model.journal.length;
+    expect((await call('/v1/messages', message())).status).toBe(502);
+    service.model.script = script;
+    expect(service.model.journal).toHaveLength(before + 1);
+  });
+
   it('meters what the token buys, whoever uses it, and sends neither its headers nor its token on', async () => {
     const response = await call('/v1/messages', message({ stream: true }));
     expect(response.body).toContain('bought with a run token');

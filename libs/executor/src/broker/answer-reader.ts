@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ModelUsage } from '../run-meter.js';
+import { SseLines } from './sse-lines.js';
 
 /** No call has more tokens than this. A count that cannot be one (`NaN` here) must not become money. */
 const MOST_TOKENS = 1_000_000_000;
@@ -26,13 +27,14 @@ const streamEvent = z.discriminatedUnion('type', [
 ]);
 
 const delta = z.object({
+  index: z.int().min(0),
   delta: z.discriminatedUnion('type', [
     z.object({ type: z.literal('text_delta'), text: z.string() }),
     z.object({ type: z.literal('thinking_delta'), thinking: z.string() }),
   ]),
 });
 /** Of an answer whose text is kept; no model says so much. */
-const MOST_TEXT = 32 * 1024 * 1024;
+export const MOST_TEXT = 32 * 1024 * 1024;
 
 /** A piece of what a model says. */
 export interface Said {
@@ -40,12 +42,15 @@ export interface Said {
   content: string;
 }
 
+/** … and of which block of the answer it is. */
+export type Piece = Said & { index: number };
+
 /** A data line longer than this cannot hold anything that is metered; it is passed on unread. */
 const LONGEST_LINE = 1024 * 1024;
 
 /**
  * Reads an answer of the model's API while it passes through, and keeps what is metered: usage, stop reason,
- * whether text was already sent and whether the answer came to its end. Never changes or delays a byte.
+ * whether text was already sent and whether the answer came to its end. Changes nothing.
  */
 export class AnswerReader {
   stopReason: string | null = null;
@@ -54,8 +59,7 @@ export class AnswerReader {
   /** All that was said so far, apart from thoughts; empty without `onSaid`. */
   text = '';
   private reported: Partial<z.infer<typeof usage>> | null = null;
-  private readonly decoder = new TextDecoder();
-  private pending = '';
+  private readonly lines = new SseLines();
 
   constructor(
     private readonly model: string,
@@ -63,17 +67,22 @@ export class AnswerReader {
     private readonly onSaid?: (said: Said) => void,
   ) {}
 
-  /** A piece of an SSE answer. */
+  /** Some bytes of an SSE answer. */
   push(chunk: Uint8Array): void {
-    this.pending += this.decoder.decode(chunk, { stream: true });
-    let end = this.pending.indexOf('\n');
-    let start = 0;
-    for (; end !== -1; end = this.pending.indexOf('\n', start)) {
-      this.readLine(this.pending.slice(start, end));
-      start = end + 1;
+    for (const line of this.lines.push(chunk)) this.read(line);
+    if (this.lines.rest.length > LONGEST_LINE) this.lines.rest = '';
+  }
+
+  /** A line of an SSE answer; the piece of text that it holds, if somebody hears the text. */
+  read(line: string): Piece | undefined {
+    if (!line.startsWith('data:')) return undefined;
+    // Text deltas are nearly all of a stream and hold nothing to meter: parsed only for who wants the text.
+    if (line.includes('"content_block_delta"')) {
+      this.hasContent = true;
+      return this.onSaid && this.readPiece(line.slice(5));
     }
-    this.pending = this.pending.slice(start);
-    if (this.pending.length > LONGEST_LINE) this.pending = '';
+    this.readEvent(line.slice(5));
+    return undefined;
   }
 
   /** A whole answer that was not streamed. */
@@ -115,21 +124,20 @@ export class AnswerReader {
     this.onSaid(said);
   }
 
-  private readDelta(line: string): void {
-    const said = delta.safeParse(parseJson(line)).data?.delta;
-    if (said?.type === 'text_delta') this.say({ type: 'token', content: said.text });
-    if (said?.type === 'thinking_delta') this.say({ type: 'thinking', content: said.thinking });
+  private readPiece(line: string): Piece | undefined {
+    const { data } = delta.safeParse(parseJson(line));
+    if (!data) return undefined;
+    const { index, delta: came } = data;
+    const said: Said =
+      came.type === 'text_delta'
+        ? { type: 'token', content: came.text }
+        : { type: 'thinking', content: came.thinking };
+    this.say(said);
+    return { index, ...said };
   }
 
-  private readLine(line: string): void {
-    if (!line.startsWith('data:')) return;
-    // Text deltas are nearly all of a stream and hold nothing to meter: parsed only for who wants the text.
-    if (line.includes('"content_block_delta"')) {
-      this.hasContent = true;
-      if (this.onSaid) this.readDelta(line.slice(5));
-      return;
-    }
-    const event = streamEvent.safeParse(parseJson(line.slice(5)));
+  private readEvent(text: string): void {
+    const event = streamEvent.safeParse(parseJson(text));
     if (!event.success) return;
     if (event.data.type === 'message_start') this.reported = event.data.message.usage ?? null;
     if (event.data.type === 'message_delta') {

@@ -149,6 +149,11 @@ export class BoundRun {
     return this.lastAnswer?.text ?? '';
   }
 
+  /** What the model says is told from here: nobody waits for the CLI to tell it. */
+  get isHeard(): boolean {
+    return this.run.onSaid !== undefined;
+  }
+
   /** What the model says to a text run. */
   readonly heard = (said: Said): void => this.run.onSaid?.(said);
 

@@ -6,7 +6,7 @@ import { AnswerReader, unreported } from './answer-reader.js';
 import type { BoundRun } from './bound-run.js';
 import { passAnswer } from './pass-answer.js';
 import { refuse } from './refuse.js';
-import { MissingCredential, Upstream } from './upstream.js';
+import { MissingCredential, Upstream, type UpstreamAnswer } from './upstream.js';
 import { messagesRequest, upstreamBody } from './upstream-body.js';
 
 const LARGEST_REQUEST_BYTES = 32 * 1024 * 1024;
@@ -75,13 +75,14 @@ export class ModelCalls {
     let isTaken = false;
     try {
       const upstream = await this.upstream.send(request.url ?? '', request.headers, body, run.aborted.signal);
-      if (!upstream.ok) {
+      if (upstream.statusCode >= 400) {
         await this.passError(run, verdict.call, upstream, response);
         return false;
       }
       isTaken = true;
       this.credential.accepted();
-      const how = { streamed: parsed.data.stream === true, signal: run.aborted.signal };
+      const { isHeard } = run;
+      const how = { streamed: parsed.data.stream === true, signal: run.aborted.signal, isHeard };
       await passAnswer(upstream, response, answer, how);
       run.finish(verdict.call, answer);
       return true;
@@ -98,11 +99,11 @@ export class ModelCalls {
   private async passError(
     run: BoundRun,
     call: ModelCall,
-    upstream: Response,
+    upstream: UpstreamAnswer,
     response: ServerResponse,
   ): Promise<void> {
-    const { status } = upstream;
-    const retryAfter = Number(upstream.headers.get('retry-after'));
+    const { statusCode: status, headers } = upstream;
+    const retryAfter = Number(headers['retry-after']);
     const retryAfterSeconds = retryAfter > 0 ? Math.min(retryAfter, LONGEST_RETRY_AFTER_S) : undefined;
     // A gateway may quote the request: its credential is not for the CLI, the caller or the log.
     const text = this.upstream.withoutSecret(await beginningOf(upstream)).slice(0, LONGEST_ERROR);
@@ -138,10 +139,10 @@ function parsedJson(text: string): unknown {
 }
 
 /** Enough to say what went wrong, however long the rest is. */
-async function beginningOf(answer: Response): Promise<string> {
+async function beginningOf({ body }: UpstreamAnswer): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
-  for await (const chunk of answer.body ?? []) {
+  for await (const chunk of body) {
     text += decoder.decode(chunk, { stream: true });
     if (text.length > LONGEST_ERROR) break;
   }

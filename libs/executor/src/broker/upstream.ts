@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppConfig, type ModelCredential } from '@app/config';
+import { Agent, type Dispatcher, request } from 'undici';
 
 /** Headers of the CLI that the model's API needs; everything else (above all credentials) stays here. */
 const FORWARDED =
@@ -8,23 +9,31 @@ const FORWARDED =
 /** Nothing was sent. */
 export class MissingCredential extends Error {}
 
+/** An answer of the model's API, whatever its status; the body as it comes. */
+export type UpstreamAnswer = Dispatcher.ResponseData;
+
 /**
  * Talks to the model's API with the real credential. The only place that holds it; a run's own token and any
  * credential that a sandbox may have put into its request never leave the machine.
  */
 @Injectable()
 export class Upstream {
+  // A model may think for long; how long a run may take is its own deadline. Not `fetch`: it leaves to the garbage
+  // collector what then outlives many other requests.
+  private readonly connections = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
+
   constructor(private readonly config: AppConfig) {}
 
-  /** Rejects when there is no connection; every HTTP answer, errors too, resolves. */
+  /** Rejects when there is no connection, or a redirection; every other HTTP answer, errors too, resolves. */
   async send(
     path: string,
     headers: NodeJS.Dict<string | string[]>,
     body: string,
     signal: AbortSignal,
-  ): Promise<Response> {
+  ): Promise<UpstreamAnswer> {
     if (!this.config.credential) throw new MissingCredential('no credential for the model’s API');
-    return fetch(this.urlOf(path), {
+    const answer = await request(this.urlOf(path), {
+      dispatcher: this.connections,
       method: 'POST',
       headers: {
         ...forwardedHeaders(headers),
@@ -34,8 +43,10 @@ export class Upstream {
       },
       body,
       signal,
-      redirect: 'error',
     });
+    if (answer.statusCode < 300 || answer.statusCode >= 400) return answer;
+    answer.body.destroy();
+    throw new Error('the model’s API redirects: set ANTHROPIC_BASE_URL to where it is');
   }
 
   /** A text of the model's API without the credential, should it quote it. */
