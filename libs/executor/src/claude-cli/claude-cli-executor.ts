@@ -10,6 +10,8 @@ import { outcomeOf } from './outcome.js';
 import { PooledTasks } from './pooled-tasks.js';
 import { PooledSessions } from './pooled-sessions.js';
 
+type WhyStopped = 'cancelled' | 'timed_out';
+
 /** A run that left the pool may lose another process: to whoever kills them. */
 const RESCUES = 2;
 
@@ -40,8 +42,21 @@ export class ClaudeCliExecutor extends CliExecutor {
   }
 
   override async *run(spec: RunSpec, signal: AbortSignal): AsyncGenerator<RunEvent> {
-    const deadline = AbortSignal.timeout(spec.limits.deadlineMs);
-    const stop = AbortSignal.any([signal, deadline]);
+    // Composed signals and timeouts of the platform stay until the garbage is collected: a long time, for thousands.
+    const stop = new AbortController();
+    const cancel = () => stop.abort('cancelled' satisfies WhyStopped);
+    const late = setTimeout(() => stop.abort('timed_out' satisfies WhyStopped), spec.limits.deadlineMs);
+    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
+    try {
+      yield* this.runUntil(stop.signal, spec);
+    } finally {
+      clearTimeout(late);
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  private async *runUntil(stop: AbortSignal, spec: RunSpec): AsyncGenerator<RunEvent> {
     let attempt = new CliAttempt(spec, stop);
     const pooled = this.poolFor(spec, stop);
     yield* attempt.events(pooled ?? ((trail) => this.cold.start(spec, trail)));
@@ -53,7 +68,7 @@ export class ClaudeCliExecutor extends CliExecutor {
     const outcome = outcomeOf({
       ...{ report: attempt.report, broker: attempt.bound ?? new BoundRun(spec), exceeded: attempt.exceeded },
       ...{ isTask: spec.agentic !== undefined, outputWanted: spec.agentic?.outputSchema !== undefined },
-      stoppedBy: whoStopped(signal, deadline),
+      stoppedBy: stop.aborted ? (stop.reason as WhyStopped) : null,
     });
     yield { type: 'ended', outcome };
   }
@@ -71,9 +86,4 @@ export class ClaudeCliExecutor extends CliExecutor {
     this.pooled.rescued();
     this.logger.warn({ msg: 'a process was lost and its run started anew', runId, cause });
   }
-}
-
-function whoStopped(signal: AbortSignal, deadline: AbortSignal): 'cancelled' | 'timed_out' | null {
-  if (signal.aborted) return 'cancelled';
-  return deadline.aborted ? 'timed_out' : null;
 }

@@ -5,6 +5,7 @@ import type { BoundRun } from '../broker/bound-run.js';
 import { CliReport } from './cli-report.js';
 import type { CliSession } from './cli-session.js';
 import { ToolTrail } from './tool-trail.js';
+import { unlessStopped } from './unless-stopped.js';
 
 /** A text run is given no tool; should the CLI try one all the same, it is refused. */
 const denyAll = () =>
@@ -88,7 +89,7 @@ export class CliAttempt {
   private async *untold(): AsyncGenerator<RunEvent> {
     const { bound, report, stop } = this;
     if (!bound || this.spec.agentic || stop.aborted) return;
-    await Promise.race([bound.settled(), new Promise((resolve) => stop.addEventListener('abort', resolve))]);
+    await unlessStopped(bound.settled(), stop);
     if (!bound.answered || !bound.answerText.startsWith(report.text)) return;
     const rest = bound.answerText.slice(report.text.length);
     report.text += rest;

@@ -9,6 +9,7 @@ import { CliBoxes } from './cli-box.js';
 import type { CliSession } from './cli-session.js';
 import { textTurnOf } from './earlier-turns.js';
 import { TextProcess } from './text-process.js';
+import { unlessStopped } from './unless-stopped.js';
 
 /** Runs that a process of the pool can serve, at work in one. */
 @Injectable()
@@ -33,7 +34,7 @@ export class PooledSessions {
   async start(spec: RunSpec, stop: AbortSignal): Promise<CliSession | undefined> {
     const owner = this.isMarked ? undefined : spec.recycleFor;
     const claiming = this.pool.claim(this.textKind(spec.model), owner);
-    const claim = await Promise.race([claiming, aborted(stop)]);
+    const claim = await unlessStopped(claiming, stop);
     if (claim) return this.atWork(spec, claim);
     void discardLate(claiming);
     return undefined;
@@ -68,13 +69,6 @@ export class PooledSessions {
   private get isMarked(): boolean {
     return this.config.credential?.kind === 'oauth_token';
   }
-}
-
-function aborted(stop: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    stop.addEventListener('abort', () => resolve(undefined), { once: true });
-    if (stop.aborted) resolve(undefined);
-  });
 }
 
 async function discardLate(claiming: Promise<Claim>): Promise<void> {

@@ -17,6 +17,11 @@ export class PoolMembers implements Iterable<PoolMember> {
     return this.members.size;
   }
 
+  /** How many serve somebody, or are being reset. */
+  get atWork(): number {
+    return [...this.members].filter(({ isIdle }) => !isIdle).length;
+  }
+
   has(member: PoolMember): boolean {
     return this.members.has(member);
   }

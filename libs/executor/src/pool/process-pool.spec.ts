@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Logger } from '@nestjs/common';
 import type { AppConfig } from '@app/config';
 import type { PooledProcess, ProcessKind } from './pooled-process.js';
@@ -132,6 +133,28 @@ describe('the pool of processes', () => {
     expect((await again).process).toBe(claim.process);
     (await again).giveBack();
     finish();
+  });
+
+  it('gives an owner whose process is being reset another one, unless the CPUs are busy', async () => {
+    const own = await serve('a');
+    await pass(1);
+    let finish: () => void = () => undefined;
+    own.process.onReset = () => new Promise((resolve) => (finish = resolve));
+    (await pool.claim(kind(), 'a')).giveBack();
+    const second = await pool.claim(kind(), 'a');
+    expect(second.process).not.toBe(own.process);
+    await second.discard();
+    await pass(1);
+
+    const others = Array.from({ length: availableParallelism() }, (_, index) =>
+      pool.claim(kind(), `other${index}`),
+    );
+    await Promise.all(others);
+    await pass(1);
+    const waiting = pool.claim(kind(), 'a');
+    await quiet();
+    finish();
+    expect((await waiting).process).toBe(own.process);
   });
 
   it('ends a process that is not proven to have forgotten, and one that takes too long to', async () => {

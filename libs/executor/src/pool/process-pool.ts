@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '@app/common';
 import { AppConfig } from '@app/config';
@@ -15,8 +16,12 @@ const LOOK_EVERY_MS = 1_000;
 const RESET_WITHIN_MS = 2_000;
 /** What is left to do for the answer, which waits for the same CPUs. */
 const ANSWER_GOES_FIRST_MS = 4;
+/** How long a process that was taken has the machine for itself before another is started in its place. */
+const REPLACED_AFTER_MS = 250;
 /** An owner that has so many waits for a reset, of milliseconds, instead of having one more. */
 const ENOUGH_TO_WAIT = 2;
+/** When so many are at work, one more would only wait for a CPU, and be slower than one that is warm. */
+const ENOUGH_AT_WORK = availableParallelism();
 
 /**
  * Processes of the CLI that are ready before they are needed. Guarantees: a process that has served somebody
@@ -101,7 +106,7 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
     const member = this.members.resetting(kind, owner);
     if (!member) return undefined;
     const owned = this.members.of(kind).filter((each) => each.owner === owner).length;
-    if (owned < ENOUGH_TO_WAIT) {
+    if (owned < ENOUGH_TO_WAIT && this.members.atWork < ENOUGH_AT_WORK) {
       if (this.members.fresh(kind)) return undefined;
       this.keeper.note(kind);
     }
@@ -129,8 +134,8 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
   ): Claim<P> {
     const isFirst = member.uses === 0;
     member.take(owner);
-    // The next one is not far behind; for a new process the CPU is needed now.
-    if (isFirst && warm) setImmediate(() => this.keeper.look());
+    // For a new process, and for one that begins with its task, the CPU is needed now.
+    if (isFirst && warm) setTimeout(() => this.keeper.look(), REPLACED_AFTER_MS).unref();
     return {
       ...{ process: member.process as P, warm },
       giveBack: () => this.rest(member),
