@@ -28,6 +28,24 @@ describe('the waiting line', () => {
     expect(await orderOf(['a', 'a', 'a', 'a', 'b', 'c', 'b'])).toEqual(['a', 'b', 'c', 'a', 'b', 'a', 'a']);
   });
 
+  it('lets in next who has the fewest at work', async () => {
+    const line = new RunLine(2);
+    const leaves = [await line.enter('a', never), await line.enter('b', never)];
+    const order: string[] = [];
+    for (const key of ['a', 'b']) {
+      void line.enter(key, never).then((leave) => {
+        order.push(key);
+        leaves.push(leave);
+      });
+    }
+    leaves[1]!();
+    await settle();
+    expect(order).toEqual(['b']);
+    leaves[0]!();
+    await settle();
+    expect(order).toEqual(['b', 'a']);
+  });
+
   it('never lets more in than it has places, and gives every place back once', async () => {
     const line = new RunLine(3);
     let working = 0;

@@ -11,12 +11,13 @@ const LONGEST_WAIT_MS = 30_000;
 const WAITING_PER_PLACE = 10;
 
 /**
- * Lets at most `places` runs work at once. The others wait in line, which is emptied key by key in turn, so
- * that a key with many requests does not keep out one with few, from the places or from the line; within a
- * key, first come, first served.
+ * Lets at most `places` runs work at once. The others wait in line: who has the fewest at work is next, and among
+ * those each key in turn. So a key with many requests does not keep out one with few, from the places or from the
+ * line, and has as many processes at work as its share needs; within a key, first come, first served.
  */
 export class RunLine {
-  private working = 0;
+  private readonly working = new Map<string, number>();
+  private workingCount = 0;
   private readonly waiting = new Map<string, Waiting[]>();
   private waitingCount = 0;
 
@@ -27,16 +28,30 @@ export class RunLine {
    * signal's reason when the caller goes away.
    */
   async enter(keyId: string, signal: AbortSignal): Promise<() => void> {
-    if (this.working < this.places) {
-      this.working += 1;
-    } else {
-      await this.wait(keyId, signal);
-    }
+    if (this.workingCount < this.places) this.begin(keyId);
+    else await this.wait(keyId, signal);
     let left = false;
     return () => {
-      if (!left) this.next();
+      if (!left) this.end(keyId);
       left = true;
     };
+  }
+
+  private begin(keyId: string): void {
+    this.workingCount += 1;
+    this.working.set(keyId, this.atWork(keyId) + 1);
+  }
+
+  private end(keyId: string): void {
+    this.workingCount -= 1;
+    const others = this.atWork(keyId) - 1;
+    if (others > 0) this.working.set(keyId, others);
+    else this.working.delete(keyId);
+    this.next();
+  }
+
+  private atWork(keyId: string): number {
+    return this.working.get(keyId) ?? 0;
   }
 
   private wait(keyId: string, signal: AbortSignal): Promise<void> {
@@ -74,13 +89,13 @@ export class RunLine {
     most.at(-1)?.refuse();
   }
 
-  /** A place became free: hand it to the first of the key whose turn it is, or keep it. */
+  /** A place became free: it goes to the first of the key whose turn it is. */
   private next(): void {
-    const [turn] = this.waiting;
-    if (!turn) {
-      this.working -= 1;
-      return;
+    let turn: [string, Waiting[]] | undefined;
+    for (const each of this.waiting) {
+      if (!turn || this.atWork(each[0]) < this.atWork(turn[0])) turn = each;
     }
+    if (!turn) return;
     const [keyId, entries] = turn;
     const entry = entries[0] as Waiting;
     this.remove(entry);
@@ -89,6 +104,7 @@ export class RunLine {
       this.waiting.delete(keyId);
       this.waiting.set(keyId, entries);
     }
+    this.begin(keyId);
     entry.enter();
   }
 
