@@ -7,8 +7,10 @@ const MODELS = {
 const WAYS = {
   'claude -p': 'a process of the CLI for each request',
   'query()': 'the Agent SDK, one `query()` for each request',
-  bare: 'a process of the Agent SDK that stays, never reset while it is measured under load',
+  bare: 'a process of the Agent SDK for each client, which stays and is never reset while it is measured under load',
   'bare, reset': 'the same, made to forget after each turn, as the service does',
+  'bare, shared': 'as few of these processes as get most done, which all clients share',
+  'bare, shared, reset': 'the same, made to forget after each turn',
   JSON: 'the service, `POST /v1/completions`',
   SSE: 'the service, as server-sent events',
   WebSocket: 'the service, over `/v1/stream`',
@@ -57,22 +59,21 @@ function origin({ date, commit, machine, versions, scale, minutes, failed }) {
 const section = (title, rows) => (rows.length > 1 ? [title, table(...rows)] : []);
 
 function bars(results) {
-  const limit = ({ least, most, aim }) =>
-    (least === undefined ? `at most ${number(most)}` : `at least ${number(least)}`) +
-    (aim === undefined ? '' : `, aim ${number(aim)}`);
+  const limit = ({ least, most, aim }) => {
+    const [word, value] = least === undefined ? ['at most', most] : ['at least', least];
+    return value === undefined
+      ? ''
+      : `${word} ${number(value)}${aim === undefined ? '' : `, aim ${number(aim)}`}`;
+  };
+  const isMet = (bar) => (bar.met ? 'met' : '**not met**');
   const all = Object.values(results).flatMap((result) => result.bars ?? []);
-  const rows = all.map((bar) => [
-    bar.what,
-    limit(bar),
-    number(bar.measured),
-    bar.met ? 'met' : '**not met**',
-  ]);
+  const rows = all.map((bar) => [bar.what, limit(bar), number(bar.measured), limit(bar) && isMet(bar)]);
   return [['', 'bar', 'measured', ''], rows];
 }
 
 function completions(model, result) {
   if (!result) return [];
-  const { latency, at_clients: atClients, bare_processes_at_16: processes } = result;
+  const { latency, at_clients: atClients, shared_bare_processes: shared } = result;
   const first = Object.entries(latency).map(([name, { p50, p95, p99, first_p50: word, samples }]) => [
     name,
     ...[p50, p95, p99, word].map(number),
@@ -96,9 +97,9 @@ function completions(model, result) {
     `## A model that ${MODELS[model]}`,
     'One client, one request at a time, in milliseconds:',
     table(['', 'p50', 'p95', 'p99', 'first word, p50', 'p50 / bare', 'samples'], first),
-    `Several clients over 4 keys. For ${most} clients there are ${processes} bare processes${
-      model === 'instant' ? ', as many as got most done' : ', and the service has `MAX_RUNS=16`'
-    }.`,
+    `Several clients over 4 keys. ${
+      shared ? `Shared are ${shared} bare processes, which got most done.` : 'The service has `MAX_RUNS=16`.'
+    }`,
     table(
       [
         '',
