@@ -32,17 +32,16 @@ describe('the waiting line', () => {
     const line = new RunLine(2);
     const leaves = [await line.enter('a', never), await line.enter('b', never)];
     const order: string[] = [];
-    for (const key of ['a', 'b']) {
-      void line.enter(key, never).then((leave) => {
-        order.push(key);
-        leaves.push(leave);
-      });
-    }
+    const enter = async (key: string) => {
+      leaves.push(await line.enter(key, never));
+      order.push(key);
+    };
+    const both = Promise.all(['a', 'b'].map(enter));
     leaves[1]!();
     await settle();
     expect(order).toEqual(['b']);
     leaves[0]!();
-    await settle();
+    await both;
     expect(order).toEqual(['b', 'a']);
   });
 

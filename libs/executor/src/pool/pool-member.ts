@@ -1,7 +1,7 @@
 import type { PooledProcess, ProcessKind } from './pooled-process.js';
 
 /** What a process may serve: a leak in it stays small, and starting anew costs little by then. */
-const MOST_USES = 500;
+const MOST_USES = 2_000;
 export const LONGEST_LIFE_MS = 30 * 60_000;
 
 /** `fresh` has served nobody; the others belong to their owner. */

@@ -96,17 +96,20 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async own(kind: ProcessKind, owner: string): Promise<PoolMember | undefined> {
-    const member = this.members.rested(kind, owner) ?? (await this.awaited(kind, owner));
+    const isBusy = this.members.atWork >= ENOUGH_AT_WORK;
+    // The one that was used last is the warmest; few that are used much take less of the CPU than many.
+    const last = isBusy ? await this.awaited(kind, owner, isBusy) : undefined;
+    const member = last ?? this.members.rested(kind, owner) ?? (await this.awaited(kind, owner, isBusy));
     if (member) this.counts.hits.recycled += 1;
     return member;
   }
 
   /** The owner is back before its process is reset. */
-  private async awaited(kind: ProcessKind, owner: string): Promise<PoolMember | undefined> {
+  private async awaited(kind: ProcessKind, owner: string, isBusy: boolean): Promise<PoolMember | undefined> {
     const member = this.members.resetting(kind, owner);
     if (!member) return undefined;
     const owned = this.members.of(kind).filter((each) => each.owner === owner).length;
-    if (owned < ENOUGH_TO_WAIT && this.members.atWork < ENOUGH_AT_WORK) {
+    if (owned < ENOUGH_TO_WAIT && !isBusy) {
       if (this.members.fresh(kind)) return undefined;
       this.keeper.note(kind);
     }
