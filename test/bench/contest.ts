@@ -27,6 +27,8 @@ interface Counted {
 const SLOW_EVERY = 8;
 const PAUSE_MS = 30;
 const SETTLE_MS = 100;
+/** So that nobody always comes after the same, who may have left the machine in another state. */
+const NEXT_TURN_BEGINS = 4;
 /** Looking takes time, too; but a process that ends soon has to be seen. */
 const LOOK_EVERY_MS = { slow: 200, others: 700 };
 
@@ -56,7 +58,7 @@ export class Contest {
     const counts = new Map<string, Counted>();
     for (const contestant of this.contestants) await this.warmUp(contestant, clients, ms);
     for (let turn = 0; turn < turns; turn += 1) {
-      for (const contestant of this.contestants) {
+      for (const contestant of rotated(this.contestants, turn * NEXT_TURN_BEGINS)) {
         const before = counts.get(contestant.name);
         counts.set(contestant.name, added(before, await this.measured(contestant, clients, ms)));
       }
@@ -66,8 +68,7 @@ export class Contest {
 
   private turns(round: number): Contestant[] {
     const due = this.contestants.filter(({ isSlow }) => !isSlow || (round >= 0 && round % SLOW_EVERY === 0));
-    const first = Math.abs(round) % due.length;
-    return [...due.slice(first), ...due.slice(0, first)];
+    return rotated(due, Math.abs(round));
   }
 
   private async warmUp(contestant: Contestant, clients: number, ms: number): Promise<void> {
@@ -95,6 +96,11 @@ export class Contest {
     look();
     return { ...slice, cpuSeconds, peakMb };
   }
+}
+
+function rotated<T>(all: T[], by: number): T[] {
+  const first = by % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
 }
 
 const clientsOf = ({ mostClients = Infinity }: Contestant, clients: number) => Math.min(clients, mostClients);

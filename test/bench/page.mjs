@@ -173,7 +173,7 @@ function soak(result) {
 
 const METHOD = `## How it is measured
 
-- At one client the ways take turns, one request each, in another order every round. At more clients they take turns in slices of two seconds, after half a second that is not counted. So whatever else the machine does hits all alike. A warm-up is left out.
+- At one client the ways take turns, one request each, in another order every round. At more clients they take turns in slices of one and a half or two seconds, after a quarter of that which is not counted; who comes after whom changes from turn to turn. So whatever else the machine does hits all alike. A warm-up is left out.
 - Each way has a process of its own that does nothing else; the model is another one. A way's CPU and memory are those of all processes that it takes: the CLI's, and for the service the server, its database and the boxes; not the model, and not the HTTP client. Memory that processes share is divided among them.
 - The CLI and the Agent SDK are told the same as by the service: no tools, no settings, an empty system prompt, a home of their own that is there already.
 - A bare process at one client is reset between two turns, and this is not timed. The service resets after the answer; the pause between two requests of the same client is 30 ms or more.

@@ -12,7 +12,7 @@ const TRIAL_MS = 1_500;
 
 /** How long each model is measured: rounds of one client, then slices at each number of clients. */
 const LENGTH = {
-  instant: { rounds: scaled(150, 16), warmUp: 10, turns: scaled(2, 1), ms: scaled(2_000, 500) },
+  instant: { rounds: scaled(150, 16), warmUp: 10, turns: scaled(4, 1), ms: scaled(1_500, 500) },
   realistic: { rounds: scaled(12, 4), warmUp: 2, turns: scaled(2, 1), ms: scaled(2_000, 1_000) },
 };
 

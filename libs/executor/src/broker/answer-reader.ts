@@ -34,7 +34,7 @@ const delta = z.object({
   ]),
 });
 /** Of an answer whose text is kept; no model says so much. */
-export const MOST_TEXT = 32 * 1024 * 1024;
+const MOST_TEXT = 32 * 1024 * 1024;
 
 /** A piece of what a model says. */
 export interface Said {

@@ -14,6 +14,9 @@ const MOST_HELD_BYTES = 64 * 1024 * 1024;
 const MOST_WASTED_BYTES = 128 * 1024 * 1024;
 const WASTED_BY_ANY_CALL = 64 * 1024;
 
+/** One for all: making an error takes longer than what it stops. */
+const OVER = new Error('the run is over');
+
 /** Why the broker would not forward a call. `money` ends the run as over budget. */
 export interface CallRefusal {
   kind: 'money' | 'model' | 'answered' | 'cut' | 'bounds' | 'flood' | 'unproven';
@@ -196,7 +199,7 @@ export class BoundRun {
   }
 
   async abort(): Promise<void> {
-    this.aborted.abort();
+    this.aborted.abort(OVER);
     await this.settled();
   }
 

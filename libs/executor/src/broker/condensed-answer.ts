@@ -1,8 +1,10 @@
-import { type AnswerReader, MOST_TEXT, type Piece } from './answer-reader.js';
+import type { AnswerReader, Piece } from './answer-reader.js';
 import { SseLines } from './sse-lines.js';
 
 /** The CLI may take it for dead when a model that speaks is not heard of for long. */
 const LONGEST_HOLD_MS = 1_000;
+/** Nothing that a model says in one event is as long. */
+const LONGEST_LINE = 4 * 1024 * 1024;
 
 /**
  * An answer whose text is read on its way, as the CLI is told it: pieces of text that follow each other as one
@@ -21,7 +23,7 @@ export class CondensedAnswer {
   /** What the CLI is to be told now. */
   push(chunk: Uint8Array): string {
     const told = this.lines.push(chunk).map((line) => this.take(line));
-    if (this.lines.rest.length > MOST_TEXT) throw new Error('the answer holds a line without an end');
+    if (this.lines.rest.length > LONGEST_LINE) throw new Error('the answer holds a line without an end');
     const isOld = this.held && performance.now() - this.heldSince > LONGEST_HOLD_MS;
     return told.join('') + (isOld ? this.release() : '');
   }

@@ -144,7 +144,6 @@ describe('the pool of processes', () => {
     const second = await pool.claim(kind(), 'a');
     expect(second.process).not.toBe(own.process);
     await second.discard();
-    await pass(1);
 
     const others = Array.from({ length: availableParallelism() }, (_, index) =>
       pool.claim(kind(), `other${index}`),

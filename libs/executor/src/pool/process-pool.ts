@@ -156,17 +156,18 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
 
   /** False = it is no process of ours any more. */
   private async reset(member: PoolMember): Promise<boolean> {
-    const done = new AbortController();
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error('its reset took too long')), RESET_WITHIN_MS);
     try {
       await new Promise((resolve) => setTimeout(resolve, ANSWER_GOES_FIRST_MS));
-      await Promise.race([member.process.reset(), tooLate(done.signal)]);
+      await Promise.race([member.process.reset(), late.promise]);
     } catch (error) {
       const { label } = member.kind;
       this.logger.warn({ msg: 'a process could not be reset and was ended', kind: label, err: error });
       void this.members.end(member, 'failed');
       return false;
     } finally {
-      done.abort();
+      clearTimeout(timer);
       member.coming = undefined;
     }
     if (!this.members.has(member)) return false;
@@ -176,11 +177,4 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
   }
 
   private readonly now = (): number => this.clock.monotonicMs();
-}
-
-function tooLate(done: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const timer = setTimeout(() => reject(new Error('its reset took too long')), RESET_WITHIN_MS);
-    done.addEventListener('abort', () => clearTimeout(timer));
-  });
 }
