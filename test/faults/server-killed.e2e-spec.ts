@@ -54,7 +54,7 @@ describe('a server that is killed, and a database that goes away', () => {
     const streams = Array.from({ length: 20 }, (_, index) =>
       stream(keys[index % 2]?.key ?? '').catch(() => 'cut'),
     );
-    for (const end = Date.now() + 60_000; model.journal.length < 20; await sleep(50)) {
+    for (const end = Date.now() + 120_000; model.journal.length < 20; await sleep(50)) {
       if (Date.now() > end) throw new Error(`only ${model.journal.length} streams started`);
     }
     const killed = server.child.pid as number;

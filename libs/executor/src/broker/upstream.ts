@@ -44,6 +44,8 @@ export class Upstream {
       body,
       signal,
     });
+    // Whoever reads the body hears of it; while nobody does, a cut connection is no end of the server.
+    answer.body.on('error', () => undefined);
     if (answer.statusCode < 300 || answer.statusCode >= 400) return answer;
     answer.body.destroy();
     throw new Error('the model’s API redirects: set ANTHROPIC_BASE_URL to where it is');
