@@ -13,6 +13,8 @@ export interface Contestant {
   isSlow?: boolean;
   /** What is due between two calls counts. */
   rest?: boolean;
+  /** First of those that share its processes, which have to be warm: a process compiles its code for dozens of turns. */
+  warmUpMs?: number;
   /** Where more clients than this would only be in each other's way. */
   mostClients?: number;
 }
@@ -26,7 +28,9 @@ interface Counted {
 
 const SLOW_EVERY = 8;
 const PAUSE_MS = 30;
-const SETTLE_MS = 100;
+/** It is quiet when it takes less than a fifth of one CPU. */
+const QUIET = { lookEveryMs: 100, cpuSeconds: 0.02, atMostMs: 2_000 };
+const CLI = 'claude';
 /** So that nobody always comes after the same, who may have left the machine in another state. */
 const NEXT_TURN_BEGINS = 4;
 /** Looking takes time, too; but a process that ends soon has to be seen. */
@@ -34,7 +38,8 @@ const LOOK_EVERY_MS = { slow: 200, others: 700 };
 
 /**
  * Compares ways on a machine that may be shared: they take turns in short pieces, so that what the machine does
- * besides hits all alike. What is measured is told by processes that do nothing else.
+ * besides hits all alike. What is measured is told by processes that do nothing else. For seconds after a load, the
+ * processes of the CLI collect their garbage: they are stopped while others have their turn, and do it in their own.
  */
 export class Contest {
   constructor(private readonly contestants: Contestant[]) {}
@@ -56,12 +61,16 @@ export class Contest {
   /** So many clients at once, in `turns` slices of `ms` each. */
   async load(clients: number, turns: number, ms: number): Promise<Record<string, object>> {
     const counts = new Map<string, Counted>();
-    for (const contestant of this.contestants) await this.warmUp(contestant, clients, ms);
-    for (let turn = 0; turn < turns; turn += 1) {
-      for (const contestant of rotated(this.contestants, turn * NEXT_TURN_BEGINS)) {
-        const before = counts.get(contestant.name);
-        counts.set(contestant.name, added(before, await this.measured(contestant, clients, ms)));
+    try {
+      for (const contestant of this.contestants) await this.warmUp(contestant, clients, ms);
+      for (let turn = 0; turn < turns; turn += 1) {
+        for (const contestant of rotated(this.contestants, turn * NEXT_TURN_BEGINS)) {
+          const before = counts.get(contestant.name);
+          counts.set(contestant.name, added(before, await this.measured(contestant, clients, ms)));
+        }
       }
+    } finally {
+      for (const { trees } of this.contestants) trees.goOn(CLI);
     }
     return Object.fromEntries([...counts].map(([name, counted]) => [name, summed(counted)]));
   }
@@ -72,8 +81,11 @@ export class Contest {
   }
 
   private async warmUp(contestant: Contestant, clients: number, ms: number): Promise<void> {
+    contestant.trees.goOn(CLI);
     await contestant.caller.prepare(clientsOf(contestant, clients));
-    if (!contestant.isSlow) await this.slice(contestant, clients, ms);
+    const { isSlow, warmUpMs = ms } = contestant;
+    if (!isSlow) await this.slice(contestant, clients, warmUpMs);
+    await this.pause(contestant);
   }
 
   private slice(contestant: Contestant, clients: number, ms: number): Promise<Slice> {
@@ -81,17 +93,30 @@ export class Contest {
     return caller.slice({ clients: clientsOf(contestant, clients), ms: isSlow ? 0 : ms, rest });
   }
 
+  /** Once it has done what could not wait: a process that was stopped while it forgets a turn would be given up. */
+  private async pause({ trees }: Contestant): Promise<void> {
+    const endsAt = performance.now() + QUIET.atMostMs;
+    for (let before = trees.cpuSeconds(), isQuiet = false; !isQuiet && performance.now() < endsAt;) {
+      await sleep(QUIET.lookEveryMs);
+      const now = trees.cpuSeconds();
+      isQuiet = now - before < QUIET.cpuSeconds;
+      before = now;
+    }
+    trees.pause(CLI);
+  }
+
   private async measured(contestant: Contestant, clients: number, ms: number): Promise<Counted> {
     const { trees, isSlow } = contestant;
+    trees.goOn(CLI);
     // While the others had their turns, what it had in the caches of the CPU was lost.
-    if (!isSlow) await this.slice(contestant, clients, ms / 4);
+    if (!isSlow) await this.slice(contestant, clients, ms / 2);
     const before = trees.cpuSeconds();
     let peakMb = 0;
     const look = () => (peakMb = Math.max(peakMb, trees.memoryMb()));
     const looking = setInterval(look, LOOK_EVERY_MS[isSlow ? 'slow' : 'others']);
     const slice = await this.slice(contestant, clients, ms).finally(() => clearInterval(looking));
     // What is done after the last answer is part of what it cost.
-    await sleep(SETTLE_MS);
+    await this.pause(contestant);
     const cpuSeconds = trees.cpuSeconds() - before;
     look();
     return { ...slice, cpuSeconds, peakMb };

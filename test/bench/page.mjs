@@ -37,7 +37,7 @@ export function page(measured) {
     ...section('## What was to be reached', bars(results)),
     '## Ways to have a prompt answered',
     table(['', 'what it is'], Object.entries(WAYS)),
-    'The service is a process of its own with its embedded database; each process of the CLI is in its box. The other ways have no box, no keys, no limits, no ledger and no audit.',
+    'The service is a process of its own with its embedded database; each process of the CLI is in its box. The other ways have no box, no keys, no limits, no ledger and no audit. Under load, the ways take turns in slices, each after warming up; while one has its turn, the processes of the others are stopped, for they collect garbage for seconds after a load.',
     ...Object.keys(MODELS).flatMap((model) => completions(model, results[`completions ${model}`])),
     ...section('## Everything else', others(results)),
     ...soak(results.soak),

@@ -6,6 +6,7 @@ const TICKS_PER_SECOND = 100;
 interface Seen {
   pid: number;
   parent: number;
+  name: string;
   cpuSeconds: number;
 }
 
@@ -36,6 +37,21 @@ export class ProcessTrees {
     return this.members().reduce((sum, { pid }) => sum + of(pid), 0);
   }
 
+  /** Those of this name do nothing until they are told to go on. */
+  pause(name: string): void {
+    this.signal(name, 'SIGSTOP');
+  }
+
+  goOn(name: string): void {
+    this.signal(name, 'SIGCONT');
+  }
+
+  private signal(wanted: string, signal: NodeJS.Signals): void {
+    for (const { pid, name } of this.members()) {
+      if (name === wanted) attempt(() => process.kill(pid, signal), false);
+    }
+  }
+
   private members(): Seen[] {
     const all = seenProcesses();
     const tree = all.filter(({ pid }) => this.roots.includes(pid));
@@ -51,11 +67,12 @@ function seenProcesses(): Seen[] {
     .flatMap((entry) =>
       attempt(() => {
         const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
+        const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
         const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
         // user, system, and both of the children that were waited for
         const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
         const cpuSeconds = ticks / TICKS_PER_SECOND;
-        return [{ pid: Number(entry), parent: Number(fields[1]), cpuSeconds }];
+        return [{ pid: Number(entry), parent: Number(fields[1]), name, cpuSeconds }];
       }, []),
     );
 }

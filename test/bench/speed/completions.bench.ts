@@ -9,6 +9,7 @@ import { MODELS } from '../scripted-model.js';
 const PROMPT = 'Say what a mutex is.';
 const CLIENTS = [1, 4, 16];
 const TRIAL_MS = 1_500;
+const WARM_UP_MS = scaled(10_000, 500);
 
 /** How long each model is measured: rounds of one client, then slices at each number of clients. */
 const LENGTH = {
@@ -47,11 +48,14 @@ describe.each(['instant', 'realistic'] as const)('completions of a model that is
     return [
       { name: 'claude -p', ...own(await start('cli', plain)), isSlow: true },
       { name: 'query()', ...own(await start('sdk', plain)), isSlow: true },
-      { name: 'bare', ...bare },
+      { name: 'bare', ...bare, warmUpMs: WARM_UP_MS },
       { name: 'bare, reset', ...bare, rest: true },
       ...(mostClients ? [{ name: 'bare, shared', ...bare, mostClients }] : []),
       ...(mostClients ? [{ name: 'bare, shared, reset', ...bare, mostClients, rest: true }] : []),
-      { name: 'JSON', trees: server.trees, caller: await start('http', ours) },
+      {
+        ...{ name: 'JSON', trees: server.trees, caller: await start('http', ours) },
+        warmUpMs: WARM_UP_MS,
+      },
       { name: 'SSE', trees: server.trees, caller: await start('http', { ...ours, stream: true }) },
       { name: 'WebSocket', trees: server.trees, caller: await start('socket', ours) },
       {

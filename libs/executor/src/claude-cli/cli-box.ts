@@ -21,6 +21,8 @@ interface Furnishing {
   workspace?: WorkspaceDir;
   /** Of a task; text runs have their own. */
   limits?: AgenticSpec['limits'];
+  /** Its process serves one run after the other. */
+  isKept?: boolean;
   /** Puts what the CLI will read into the folder of the box. */
   furnish?: (folder: RunFolder) => Promise<void>;
 }
@@ -48,9 +50,10 @@ export class CliBoxes {
       undo.push(release);
       const content = { folder, workspace: furnishing.workspace, broker: door };
       await this.sandbox.prepare(content);
-      const { limits } = furnishing;
+      const { limits, isKept = false } = furnishing;
       const kind = this.config.credential?.kind ?? 'api_key';
-      const env = cliEnvironment(this.sandbox.view(content), token, { kind, isText: limits === undefined });
+      const use = { kind, isText: limits === undefined, isKept };
+      const env = cliEnvironment(this.sandbox.view(content), token, use);
       return new CliBox(this.sandbox, content, { env, limits: limits ?? TEXT_LIMITS, clear });
     } catch (error) {
       await clear();

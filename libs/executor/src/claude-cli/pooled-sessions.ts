@@ -57,11 +57,12 @@ export class PooledSessions {
   }
 
   private textKind(model: string): ProcessKind<TextProcess> {
-    const { cliPath } = this.config;
+    const { cliPath, pool } = this.config;
+    const isKept = pool.recycle && !this.isMarked;
     const fingerprint = fingerprintOf({ for: 'text', model, cliPath });
     const start = () => {
       const name = `pool_${randomUUID()}`;
-      return TextProcess.start({ boxes: this.boxes, name, model, cliPath });
+      return TextProcess.start({ boxes: this.boxes, name, model, cliPath, isKept });
     };
     return { fingerprint, label: `text ${model}`, start };
   }

@@ -64,11 +64,23 @@ export function spareOptions(
   };
 }
 
+interface CliUse {
+  kind: ModelCredential['kind'];
+  isText: boolean;
+  isKept: boolean;
+}
+
+/**
+ * For a process that serves many runs: its code is compiled after a quarter of the usual calls, and not by the last,
+ * slowest compiler. After a hundred turns, each takes a fifth less of the CPU; a start takes a fifth more.
+ */
+const COMPILED_EARLY = { BUN_JSC_jitPolicyScale: '0.25', BUN_JSC_useFTLJIT: '0' };
+
 /** Everything that the CLI is told beyond the inherited allow-list. Its only secret is the run's own token. */
 export function cliEnvironment(
   view: BoxView,
   token: string,
-  { kind, isText }: { kind: ModelCredential['kind']; isText: boolean },
+  { kind, isText, isKept }: CliUse,
 ): Record<string, string> {
   return {
     HOME: view.home,
@@ -90,6 +102,7 @@ export function cliEnvironment(
     // Leaves out what a text run has no use for (memory files, hooks, plugins, prefetches): a seventh of its time. For
     // those who log in with a key only.
     ...(isText && kind === 'api_key' ? { CLAUDE_CODE_SIMPLE: '1' } : {}),
+    ...(isKept ? COMPILED_EARLY : {}),
     // Else an older Opus is silently answered by the current one, at another price.
     CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP: '1',
   };

@@ -24,6 +24,8 @@ interface TextProcessMeans {
   name: string;
   model: string;
   cliPath: string | undefined;
+  /** It is to serve more than one run. */
+  isKept: boolean;
 }
 
 /**
@@ -69,7 +71,7 @@ export class TextProcess implements PooledProcess {
   /** Resolves when it can be told what to say. */
   static async start(means: TextProcessMeans): Promise<TextProcess> {
     const pass = new Pass();
-    const box = await means.boxes.open(means.name, pass);
+    const box = await means.boxes.open(means.name, pass, { isKept: means.isKept });
     pass.onStray = () => box.kill();
     try {
       const started = new TextProcess(box, pass, means);

@@ -1,7 +1,9 @@
 import type { PooledProcess, ProcessKind } from './pooled-process.js';
 
 /** What a process may serve: a leak in it stays small, and starting anew costs little by then. */
-const MOST_USES = 2_000;
+const MOST_USES = 4_000;
+/** Waiting for it is cheaper than another process, which has to start and to compile its code. */
+const SOON_MS = 250;
 export const LONGEST_LIFE_MS = 30 * 60_000;
 
 /** `fresh` has served nobody; the others belong to their owner. */
@@ -15,10 +17,11 @@ export class PoolMember {
   uses = 0;
   /** When it was last used or started; monotonic milliseconds. */
   restedSince: number;
-  /** Resolves when it can be used again, or to false when it is none any more. */
-  coming: Promise<boolean> | undefined;
-  /** Somebody waits for its reset already. */
+  /** Somebody waits already until it can be used again. */
   isExpected = false;
+  private takenAt = 0;
+  private lastUseMs = Infinity;
+  private back = Promise.withResolvers<boolean>();
 
   constructor(
     readonly process: PooledProcess,
@@ -28,11 +31,40 @@ export class PoolMember {
     this.restedSince = startedAt;
   }
 
-  take(owner: string | undefined): void {
+  take(owner: string | undefined, now: number): void {
     this.phase = 'busy';
     this.owner = owner;
     this.uses += 1;
     this.isExpected = false;
+    this.takenAt = now;
+    this.back = Promise.withResolvers();
+  }
+
+  /** The run is over; it is not ready for another one. */
+  beginReset(now: number): void {
+    this.phase = 'resetting';
+    this.lastUseMs = now - this.takenAt;
+  }
+
+  rest(now: number): void {
+    this.phase = 'rested';
+    this.restedSince = now;
+    this.back.resolve(true);
+  }
+
+  /** It will not rest any more. */
+  giveUp(): void {
+    this.back.resolve(false);
+  }
+
+  /** Of one that is at work: resolves when it can be used again, or to false when it is none any more. */
+  get coming(): Promise<boolean> {
+    return this.back.promise;
+  }
+
+  /** It was quick the last time, and has not taken longer now. */
+  isSoonBack(now: number): boolean {
+    return this.phase === 'busy' && this.lastUseMs < SOON_MS && now - this.takenAt < SOON_MS;
   }
 
   isWorn(now: number): boolean {

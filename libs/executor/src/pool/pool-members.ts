@@ -34,6 +34,7 @@ export class PoolMembers implements Iterable<PoolMember> {
   /** Resolves when nothing of it is left. */
   async end(member: PoolMember, why?: WhyEnded): Promise<void> {
     if (this.members.delete(member) && why) this.ended[why] += 1;
+    member.giveUp();
     await this.track(member.process.end());
   }
 
@@ -54,13 +55,21 @@ export class PoolMembers implements Iterable<PoolMember> {
 
   /** The one that rested last: the others may so rest until they are not needed any more. */
   rested(kind: ProcessKind, owner: string): PoolMember | undefined {
-    const own = this.of(kind).filter((each) => each.owner === owner);
-    const rested = own.filter(({ phase, isExpected }) => phase === 'rested' && !isExpected);
+    const rested = this.unexpected(kind, owner).filter(({ phase }) => phase === 'rested');
     return rested.toSorted((a, b) => b.restedSince - a.restedSince)[0];
   }
 
   resetting(kind: ProcessKind, owner: string): PoolMember | undefined {
-    return this.of(kind).find((each) => each.owner === owner && each.coming && !each.isExpected);
+    return this.unexpected(kind, owner).find(({ phase }) => phase === 'resetting');
+  }
+
+  /** At work, but not for long. */
+  soonBack(kind: ProcessKind, owner: string, now: number): PoolMember | undefined {
+    return this.unexpected(kind, owner).find((each) => each.isSoonBack(now));
+  }
+
+  private unexpected(kind: ProcessKind, owner: string): PoolMember[] {
+    return this.of(kind).filter((each) => each.owner === owner && !each.isExpected);
   }
 
   private async started(kind: ProcessKind, clock: () => number): Promise<PoolMember> {

@@ -156,6 +156,26 @@ describe('the pool of processes', () => {
     expect((await waiting).process).toBe(own.process);
   });
 
+  it('has an owner wait for its quick process at work while the CPUs are busy, but not for long', async () => {
+    const own = await serve('quick');
+    const slow = await pool.claim(kind(), 'slow');
+    await pass(1);
+    slow.giveBack();
+    await quiet();
+    const others = Array.from({ length: availableParallelism() }, (_, index) => `other${index}`);
+    for (const owner of ['quick', 'slow', ...others]) await pool.claim(kind(), owner);
+    const waits = pool.claim(kind(), 'quick');
+    const cannot = await Promise.all([pool.claim(kind(), 'quick'), pool.claim(kind(), 'slow')]);
+    for (const { process } of cannot) expect([own.process, slow.process]).not.toContain(process);
+    own.giveBack();
+    await quiet();
+    expect((await waits).process).toBe(own.process);
+
+    const tired = pool.claim(kind(), 'quick');
+    await pass(1);
+    expect((await tired).process).not.toBe(own.process);
+  });
+
   it('ends a process that is not proven to have forgotten, and one that takes too long to', async () => {
     const liar = await pool.claim(kind(), 'a');
     liar.process.onReset = () => Promise.reject(new Error('it remembers'));
@@ -168,9 +188,9 @@ describe('the pool of processes', () => {
     expect(pool.state().ended.failed).toBe(2);
   });
 
-  it('ends a process after 2,000 uses and after half an hour', async () => {
+  it('ends a process after 4,000 uses and after half an hour', async () => {
     const { process } = await serve('a');
-    for (let uses = 1; uses < 2_000; uses += 1) expect((await serve('a')).process).toBe(process);
+    for (let uses = 1; uses < 4_000; uses += 1) expect((await serve('a')).process).toBe(process);
     expect(process.isEnded).toBe(true);
     const next = await serve('a');
     now += 31 * 60_000;

@@ -14,6 +14,8 @@ import { stateOf } from './state-of.js';
 const LOOK_EVERY_MS = 1_000;
 /** More than a reset takes on a busy machine. */
 const RESET_WITHIN_MS = 2_000;
+/** What an owner waits at most for a process of its own that is at work: about what another takes to start. */
+const OWN_WITHIN_MS = 500;
 /** What is left to do for the answer, which waits for the same CPUs. */
 const ANSWER_GOES_FIRST_MS = 4;
 /** How long a process that was taken has the machine for itself before another is started in its place. */
@@ -97,24 +99,43 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
 
   private async own(kind: ProcessKind, owner: string): Promise<PoolMember | undefined> {
     const isBusy = this.members.atWork >= ENOUGH_AT_WORK;
-    // The one that was used last is the warmest; few that are used much take less of the CPU than many.
-    const last = isBusy ? await this.awaited(kind, owner, isBusy) : undefined;
-    const member = last ?? this.members.rested(kind, owner) ?? (await this.awaited(kind, owner, isBusy));
+    const member = await (isBusy ? this.warmest(kind, owner) : this.quickest(kind, owner));
     if (member) this.counts.hits.recycled += 1;
     return member;
   }
 
-  /** The owner is back before its process is reset. */
-  private async awaited(kind: ProcessKind, owner: string, isBusy: boolean): Promise<PoolMember | undefined> {
-    const member = this.members.resetting(kind, owner);
-    if (!member) return undefined;
+  /** The CPUs are busy: few processes that are used much take less of them than many. */
+  private async warmest(kind: ProcessKind, owner: string): Promise<PoolMember | undefined> {
+    return (
+      (await this.awaited(this.members.resetting(kind, owner))) ??
+      this.members.rested(kind, owner) ??
+      (await this.awaited(this.members.soonBack(kind, owner, this.now())))
+    );
+  }
+
+  /** An owner that comes back before its process is reset gets a second one, from then on. */
+  private async quickest(kind: ProcessKind, owner: string): Promise<PoolMember | undefined> {
+    const rested = this.members.rested(kind, owner);
+    const resetting = this.members.resetting(kind, owner);
+    if (rested || !resetting) return rested;
     const owned = this.members.of(kind).filter((each) => each.owner === owner).length;
-    if (owned < ENOUGH_TO_WAIT && !isBusy) {
+    if (owned < ENOUGH_TO_WAIT) {
       if (this.members.fresh(kind)) return undefined;
       this.keeper.note(kind);
     }
+    return this.awaited(resetting);
+  }
+
+  /** Undefined = there is none, or it is not there in time. */
+  private async awaited(member: PoolMember | undefined): Promise<PoolMember | undefined> {
+    if (!member) return undefined;
     member.isExpected = true;
-    return (await member.coming) ? member : undefined;
+    const late = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => late.resolve(false), OWN_WITHIN_MS);
+    const isThere = await Promise.race([member.coming, late.promise]).finally(() => clearTimeout(timer));
+    if (isThere) return member;
+    member.isExpected = false;
+    return undefined;
   }
 
   private fresh(kind: ProcessKind): PoolMember | undefined {
@@ -136,7 +157,7 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
     warm: boolean,
   ): Claim<P> {
     const isFirst = member.uses === 0;
-    member.take(owner);
+    member.take(owner, this.now());
     // For a new process, and for one that begins with its task, the CPU is needed now.
     if (isFirst && warm) setTimeout(() => this.keeper.look(), REPLACED_AFTER_MS).unref();
     return {
@@ -150,12 +171,11 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
   private rest(member: PoolMember): void {
     const mayRecycle = this.isEnabled && this.config.pool.recycle && member.owner !== undefined;
     if (!mayRecycle || member.isWorn(this.now())) return void this.members.end(member, 'worn');
-    member.phase = 'resetting';
-    member.coming = this.reset(member);
+    member.beginReset(this.now());
+    void this.reset(member);
   }
 
-  /** False = it is no process of ours any more. */
-  private async reset(member: PoolMember): Promise<boolean> {
+  private async reset(member: PoolMember): Promise<void> {
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => late.reject(new Error('its reset took too long')), RESET_WITHIN_MS);
     try {
@@ -164,16 +184,11 @@ export class ProcessPool implements OnModuleInit, OnApplicationShutdown {
     } catch (error) {
       const { label } = member.kind;
       this.logger.warn({ msg: 'a process could not be reset and was ended', kind: label, err: error });
-      void this.members.end(member, 'failed');
-      return false;
+      return void this.members.end(member, 'failed');
     } finally {
       clearTimeout(timer);
-      member.coming = undefined;
     }
-    if (!this.members.has(member)) return false;
-    member.phase = 'rested';
-    member.restedSince = this.now();
-    return true;
+    if (this.members.has(member)) member.rest(this.now());
   }
 
   private readonly now = (): number => this.clock.monotonicMs();
