@@ -13,7 +13,7 @@ const WARM_UP_MS = scaled(10_000, 500);
 
 /** How long each model is measured: rounds of one client, then slices at each number of clients. */
 const LENGTH = {
-  instant: { rounds: scaled(150, 16), warmUp: 10, turns: scaled(4, 1), ms: scaled(1_500, 500) },
+  instant: { rounds: scaled(150, 16), warmUp: 10, turns: scaled(3, 1), ms: scaled(3_000, 500) },
   realistic: { rounds: scaled(12, 4), warmUp: 2, turns: scaled(2, 1), ms: scaled(2_000, 1_000) },
 };
 
