@@ -3,7 +3,7 @@ import type { PooledProcess, ProcessKind } from './pooled-process.js';
 /** What a process may serve: a leak in it stays small, and starting anew costs little by then. */
 const MOST_USES = 4_000;
 /** Waiting for it is cheaper than another process, which has to start and to compile its code. */
-const SOON_MS = 250;
+const SOON_MS = 500;
 export const LONGEST_LIFE_MS = 30 * 60_000;
 
 /** `fresh` has served nobody; the others belong to their owner. */

@@ -25,16 +25,29 @@ export class PoolRoom {
     );
   }
 
-  /** The longest unused first. Those at work are left to their runs. */
+  /** Those that are missed least come first. Those at work are left to their runs. */
   *tooMany(members: Iterable<PoolMember>): Generator<PoolMember> {
     const all = [...members];
     let excess = Math.max(this.taken(all) - this.budget, LEAST_FREE_BYTES - this.freeBytes());
-    for (const member of all
-      .filter(({ isIdle }) => isIdle)
-      .toSorted((a, b) => a.restedSince - b.restedSince)) {
+    if (excess <= 0) return;
+    for (const member of inTurn(all)) {
       if (excess <= 0) return;
       excess -= member.process.memoryBytes() || USUAL_BYTES;
       yield member;
     }
   }
+}
+
+/** What an owner has besides the one that it used last goes before all others; within both, the longest unused. */
+function inTurn(all: PoolMember[]): PoolMember[] {
+  const owners = new Set<string>();
+  const recentFirst = all.toSorted((a, b) => b.restedSince - a.restedSince);
+  const extra = recentFirst.filter(({ owner, kind }) => {
+    const whose = `${kind.fingerprint} ${owner}`;
+    const isExtra = owner !== undefined && owners.has(whose);
+    owners.add(whose);
+    return isExtra;
+  });
+  const others = recentFirst.filter((member) => !extra.includes(member));
+  return [...extra.toReversed(), ...others.toReversed()].filter(({ isIdle }) => isIdle);
 }

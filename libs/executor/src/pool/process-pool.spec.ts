@@ -217,6 +217,20 @@ describe('the pool of processes', () => {
     await working.discard();
   });
 
+  it('takes from an owner who has several before it takes the only one of another', async () => {
+    openPool({ memoryBytes: 250 * MEBIBYTE });
+    const only = await serve('a');
+    now += 1000;
+    const several = [await pool.claim(kind(), 'b'), await pool.claim(kind(), 'b')];
+    several[0]?.giveBack();
+    await quiet();
+    now += 1;
+    several[1]?.giveBack();
+    await quiet();
+    await pass(1);
+    expect([only, ...several].map(({ process }) => process.isEnded)).toEqual([false, true, false]);
+  });
+
   it('replaces a process that dies, and tries again later and later what does not start', async () => {
     await serve('a');
     await pass(1);

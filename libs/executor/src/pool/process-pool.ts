@@ -14,8 +14,8 @@ import { stateOf } from './state-of.js';
 const LOOK_EVERY_MS = 1_000;
 /** More than a reset takes on a busy machine. */
 const RESET_WITHIN_MS = 2_000;
-/** What an owner waits at most for a process of its own that is at work: about what another takes to start. */
-const OWN_WITHIN_MS = 500;
+/** What an owner waits at most for a process of its own: what another takes to start while the CPUs are busy. */
+const OWN_WITHIN_MS = 1_000;
 /** What is left to do for the answer, which waits for the same CPUs. */
 const ANSWER_GOES_FIRST_MS = 4;
 /** How long a process that was taken has the machine for itself before another is started in its place. */
