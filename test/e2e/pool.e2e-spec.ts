@@ -364,7 +364,7 @@ describe('the pool of processes, with the real CLI', () => {
     const [cli] = cliOf();
     const variables = readFileSync(`/proc/${cli?.pid}/environ`, 'utf8').split('\0');
     const token = variables.find((each) => each.startsWith('ANTHROPIC_API_KEY='))?.split('=')[1] ?? '';
-    const sockets = globSync(join(tmpdir(), 'claude-api-*/*/pool_*/broker.sock'));
+    const sockets = globSync(join(tmpdir(), `claude-api-*/${process.pid}-*/pool_*/broker.sock`));
     const answers = await Promise.all(sockets.map((socketPath) => knock(socketPath, token)));
     expect(new Set(answers)).toEqual(new Set([401]));
     expect(standIn.journal).toHaveLength(1);
