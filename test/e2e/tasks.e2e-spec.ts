@@ -298,7 +298,9 @@ describe('agentic tasks, with the real CLI in its box', () => {
     expect(cancelled.body.result.output).toBe('Sleeping.');
     expect((await service.post(`${path}/cancel`, {}, key)).status).toBe(409);
 
-    const late = await service.post('/v1/task', { description: 'Sleep', timeout: 3 }, key);
+    const askedAt = Date.now();
+    const late = await service.post('/v1/task', { description: 'Sleep', timeout: 6 }, key);
+    expect(Date.now() - askedAt).toBeLessThan(6_000 + 3_000);
     expect(late.body).toMatchObject({ status: 'timed_out', result: { output: 'Sleeping.' } });
   });
 
